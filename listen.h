@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* listen.h - listening sockets for the forwarding rules
+ *
+ * Owns them all, on the host and in the namespace; opens and closes those of
+ * automatic rules as services appear on the other side.
+ */
+#ifndef LISTEN_H
+#define LISTEN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "conf.h"
+#include "epoll_ctl.h"
+
+/* Open what @pif's table (PIF_HOST: inbound, PIF_SPLICE: outbound) asks for,
+ * and register with the loop. False: a strict rule failed; @errbuf names port,
+ * address and cause. Automatic rules open nothing yet. */
+bool listen_open(uint8_t pif, char *errbuf, size_t errlen);
+/* Automatic rules: descriptors of diag_open() on both sides. Scans at once,
+ * and from then on by timer. */
+void listen_auto_start(int host_diag, int ns_diag);
+void listen_expire(uint32_t timer_id);	/* TIMER_SCAN, TIMER_LISTEN_RETRY */
+void listen_diag_handle(struct ev ev, uint32_t events);
+/* EV_TCP_LISTEN: accept, ask fwd, hand to TCP or splice. */
+void listen_tcp_handle(struct ev ev, uint32_t events);
+/* EV_UDP_LISTEN is udp.c's; this names the rule and place of a listener. */
+struct listener {
+	int fd;
+	uint16_t port;
+	uint8_t pif, rule;	/* index in that pif's table */
+	uint8_t proto;
+};
+const struct listener *listen_get(uint32_t slot);
+/* The guest's namespace is going: free the ports first. */
+void listen_close_all(void);
+unsigned listen_count(void);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* setup.h - start-up: everything that runs before the sandbox closes
+ *
+ * Three stages: request (what the user said), host (what the kernel says),
+ * conf (what follows from both). Parsing and deriving are pure: they return an
+ * error as text, and can be run by tests with made-up input. Acting on the
+ * result (namespaces, sockets, sandbox) comes after, and may die().
+ */
+#ifndef SETUP_H
+#define SETUP_H
+
+#include <limits.h>
+#include <net/if.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "addr.h"
+#include "conf.h"
+#include "epoll_ctl.h"
+#include "log.h"
+
+#define ERR_MAX	512
+
+/* Prints one line to the log's sinks and exits 1. */
+_Noreturn void die(const char *fmt, ...) PRINTF(1, 2);
+
+/* --- request: cmdline.c, generated from options.def --- */
+
+#define REQ_SPECS_MAX	512
+
+struct request_net {		/* options given once per family */
+	struct addr address;	bool has_address;
+	int prefix_len;		/* -1: not given */
+	struct addr gateway;	bool has_gateway;
+	struct addr outbound;	bool has_outbound;
+	char outbound_if[IFNAMSIZ];
+	struct addr dns[CONF_DNS_MAX]; unsigned dns_cnt;
+	struct addr dns_forward; bool has_dns_forward;
+	struct addr dns_host;	bool has_dns_host;
+	struct addr map_loopback; bool has_map_loopback;
+	struct addr map_guest;	bool has_map_guest;
+};
+
+struct request_spec {		/* -t -u -T -U, in order */
+	char letter;
+	const char *text;	/* points into argv */
+};
+
+enum action { ACT_RUN, ACT_HELP, ACT_VERSION, ACT_CAPABILITIES };
+
+struct request {
+	enum action action;
+	enum mode mode;
+	struct request_net net[FAM_COUNT];
+	bool ipv4_only, ipv6_only;
+	int netmask_len;	/* -n; -1: not given */
+
+	/* process, log */
+	enum log_level level;
+	bool quiet, foreground, deprecated_stderr, one_off, chroot_fallback;
+	unsigned stats_s;
+	const char *log_file;	uint64_t log_size;	/* 0: default */
+	const char *runas, *pid_file, *pcap, *control_path;
+	int fd;			/* -F; -1: none */
+	const char *socket_path, *repair_path;
+	bool migrate_exit, migrate_no_linger;
+
+	/* namespaces */
+	const char *ns_ifname, *userns, *netns;
+	bool netns_only, no_netns_quit, config_net;
+	bool no_copy_routes, no_copy_addrs;
+	struct mac ns_mac;	bool has_ns_mac;
+	bool host_lo_to_ns_lo, no_splice, splice_only;
+	pid_t pid;		/* positional PID, or 0 */
+	char **command;		/* positional command, or NULL */
+
+	/* addressing */
+	const char *interface;
+	struct mac mac;		bool has_mac;
+	unsigned mtu;		bool has_mtu;
+	bool dns_none, search_none, has_search;
+	char search[CONF_SEARCH_MAX][CONF_NAME_MAX + 1]; unsigned search_cnt;
+	const char *hostname, *fqdn;
+	bool dhcp_dns, dhcp_search;	/* effective, defaults by mode */
+	bool no_map_gw, map_loopback_none, map_guest_none, freebind;
+	bool no_tcp, no_udp, no_icmp, no_dhcp, no_dhcpv6, no_ndp, no_ra;
+
+	struct request_spec spec[REQ_SPECS_MAX]; unsigned spec_cnt;
+	bool given_t, given_u, given_T, given_U;
+};
+
+/* False: @err holds one line. argv stays referenced. */
+bool cmdline_parse(struct request *req, int argc, char **argv,
+		   char err[ERR_MAX]);
+void cmdline_usage(const struct request *req, bool to_stderr);
+
+/* --- host: host.c (files, limits, kernel features), netlink.c (network) --- */
+
+struct host_route {
+	bool is_default;
+	unsigned ifindex;
+	struct addr gw;		/* unspecified: none */
+};
+
+struct host_net {
+	bool supported;		/* sockets of this family can be made */
+	unsigned ifindex;	/* template, or 0 */
+	char ifname[IFNAMSIZ];
+	struct addr addr;	uint8_t prefix_len;	/* unspecified: none */
+	struct addr gw;
+};
+
+struct host {
+	struct host_net net[FAM_COUNT];
+	struct addr ll;		/* template's IPv6 link-local */
+	struct addr nameserver[16]; unsigned nameserver_cnt;	/* in file order */
+	char search[CONF_SEARCH_MAX][CONF_NAME_MAX + 1]; unsigned search_cnt;
+	uint16_t ephemeral_first, ephemeral_last;
+	unsigned syn_retries, syn_linear_timeouts, rto_max_ms;
+	unsigned udp_timeout_s, udp_timeout_stream_s;
+	bool can_bind_device, has_peek_off[FAM_COUNT];
+	bool initial_userns;	/* we are in it */
+};
+
+/* Asks the kernel; @req says which interfaces were named. */
+bool host_snapshot(struct host *h, const struct request *req,
+		   char err[ERR_MAX]);
+/* Pure: the text of a resolv.conf. */
+void host_parse_resolv(struct host *h, const char *text);
+
+/* --- conf: derive.c, pure --- */
+bool derive_conf(struct conf *c, const struct request *req,
+		 const struct host *h, char err[ERR_MAX]);
+void conf_summary(const struct conf *c);	/* info level */
+
+/* --- acting: netlink.c --- */
+
+/* Template selection for one family: fills h->net[fam], h->ll. */
+bool netlink_template(struct host *h, enum fam fam, unsigned want_ifindex,
+		      char err[ERR_MAX]);
+int netlink_open(void);			/* in the caller's namespace */
+/* cli.md 2.10, inside the namespace: lo up; tap (when @tap_ifindex) MAC, MTU,
+ * up, addresses and routes as @c says. @host_fd: a netlink socket opened on
+ * the host, for what is copied. Updates c->net[].enabled where the kernel
+ * lacks a family. *tap_mac and *tap_ll report what the tap has. */
+bool netlink_configure(struct conf *c, int host_fd, int ns_fd,
+		       unsigned tap_ifindex, struct mac *tap_mac,
+		       char err[ERR_MAX]);
+
+/* --- acting: netns.c --- */
+
+struct netns {			/* result of entering or making namespaces */
+	int tap_fd;		/* -1: none (--splice-only) */
+	unsigned tap_ifindex;
+	bool tap_vnet;
+	struct mac tap_mac;
+	bool tap_csum, tap_tso4, tap_tso6, tap_uso;
+	int diag_fd;		/* sock_diag socket of the namespace */
+	int agent_fd;		/* see agent.h */
+	pid_t agent;		/* child to reap */
+	pid_t child;		/* spawned command, 0: none; waits at the barrier */
+	int barrier_fd;		/* write a byte: the command is executed */
+	int watch_fd;		/* becomes readable when the namespace may be
+				 * gone; -1: none */
+};
+
+/* pasta: user namespace first (joined or made), then the network namespace by
+ * one process that becomes the agent. Everything inside the namespace (tap,
+ * addresses, netlink and diag sockets) is done by it, once. */
+void netns_setup(struct netns *ns, struct conf *c, const struct request *req);
+void netns_spawn_release(struct netns *ns);
+/* EV_CHILD, EV_NETNS, EV_SIGNAL. They end the loop with the right status. */
+void netns_child_handle(struct ev ev, uint32_t events);
+void netns_watch_handle(struct ev ev, uint32_t events);
+
+/* --- acting: sandbox.c --- */
+void sandbox_initial(int keep_fd);	/* before options act: caps, inherited fds */
+void sandbox_identity(const struct request *req);	/* uid, gid */
+void sandbox_userns(const struct request *req);	/* VM modes: own user namespace */
+void sandbox_filesystem(const struct request *req);	/* nothing left to open */
+void sandbox_final(void);	/* no capability, no_new_privs, undumpable */
+void sandbox_agent(void);	/* the same for the agent */
+/* Fork; parent waits for background_ready() and exits 0, or for our end and
+ * exits 1. Returns in the child. */
+void background_start(const char *pid_file);
+void background_ready(void);
+
+#endif
