@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Makefile for passt and pasta. "make help" lists what it can do.
+#
+# Variables: CC, CFLAGS, LDFLAGS as usual; O, the folder of objects; WERROR=1;
+# SAN=address,undefined, a build with sanitizers in a folder of its own;
+# PREFIX and DESTDIR for installation.
+
+CFLAGS ?= -O2 -g
+PREFIX ?= /usr/local
+SAN ?=
+
+comma := ,
+O ?= build$(if $(SAN),/san-$(subst $(comma),-,$(SAN)))
+
+VERSION := $(shell cat VERSION 2>/dev/null || \
+	git describe --tags --always 2>/dev/null || echo unknown)
+
+# --- what there is ---------------------------------------------------------
+
+SRC := $(wildcard *.c wire/*.c link/*.c services/*.c setup/*.c control/*.c)
+OBJ := $(SRC:%.c=$(O)/%.o)
+LIB_OBJ := $(filter-out $(O)/passt.o,$(OBJ))
+
+# Programs of their own, which list what they are linked with in a comment.
+TOOL_SRC := $(wildcard tools/*.c)
+UNIT_SRC := $(wildcard test/unit/*.c)
+FUZZ_SRC := $(wildcard test/fuzz/*.c)
+UNIT := $(UNIT_SRC:%.c=$(O)/%)
+FUZZ := $(FUZZ_SRC:%.c=$(O)/%)
+
+GUEST_SRC := $(wildcard test/guest/*.c)
+GUEST := $(if $(GUEST_SRC),$(O)/guest/guest)
+DIARIES := $(wildcard test/guest/*.t)
+
+# The product lands in the top folder; special builds keep to their own.
+BIN := $(if $(filter build,$(O)),.,$(O))
+TOOLS := $(TOOL_SRC:tools/%.c=$(BIN)/%)
+
+# --- how it is compiled ----------------------------------------------------
+
+WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(DEFS) -I. \
+	$(WARN) $(WARN_MORE) $(if $(WERROR),-Werror) \
+	-fPIE -fstack-protector-strong $(SAN_FLAGS) $(CPPFLAGS) $(CFLAGS)
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
+SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer)
+
+.PHONY: all check check-kernel lint check-unit check-guest check-sys bench fuzz fuzz-run \
+	cov tidy sizes doc install clean help FORCE
+.SECONDARY:
+.DELETE_ON_ERROR:
+
+all: $(BIN)/passt $(BIN)/pasta $(TOOLS)	## build passt, pasta and the tools
+
+$(BIN)/passt: $(OBJ)
+	$(CC) $(ALL_LDFLAGS) -o $@ $(OBJ)
+
+$(BIN)/pasta: | $(BIN)/passt
+	ln -sf passt $@
+
+$(O)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+# Where bytes become numbers, every conversion is written out.
+BASE := $(shell sed -n 's/^base://p' LAYERS)
+$(BASE:%=$(O)/%.o) $(O)/wire/%.o: WARN_MORE := -Wconversion
+
+# Only what prints the version is compiled again when it changes.
+VERSIONED := $(O)/passt.o $(TOOL_SRC:%.c=$(O)/%.o)
+$(VERSIONED): DEFS := -DVERSION='"$(VERSION)"'
+$(VERSIONED): $(O)/version
+$(O)/version: FORCE
+	@mkdir -p $(@D)
+	@echo '$(VERSION)' | cmp -s - $@ || echo '$(VERSION)' >$@
+
+-include $(OBJ:.o=.d)
+-include $(patsubst %.c,$(O)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC) \
+	$(GUEST_SRC))
+
+# --- tests -----------------------------------------------------------------
+
+# Prerequisites from the "links:" comments.
+LINKED := $(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC)
+$(O)/links.mk: test/links.awk $(LINKED)
+	@mkdir -p $(@D)
+	@awk -v O=$(O) -f $< $(LINKED) >$@
+ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
+-include $(O)/links.mk
+endif
+
+$(UNIT) $(TOOL_SRC:%.c=$(O)/%): %: %.o
+	$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $(filter %.o,$^)
+
+$(TOOLS): $(BIN)/%: $(O)/tools/%
+	cp $< $@
+
+$(GUEST): $(GUEST_SRC:%.c=$(O)/%.o) $(LIB_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+check: lint check-unit check-guest	## all that runs in seconds, without root
+
+check-kernel:	## what we rely on the kernel for, one program a fact
+	@test/kernel/run
+
+lint:	## layers, headers, words that must not be there
+	@CC='$(CC)' test/lint/run
+
+check-unit: $(UNIT)	## unit tests, one program per module
+	@failed=0; for t in $(UNIT); do \
+		timeout 60 $$t >$$t.log 2>&1 || { \
+			echo "FAILED ($$?): $$t"; cat $$t.log; failed=1; \
+			continue; }; \
+		tail -n 1 $$t.log; \
+	done; exit $$failed
+
+check-guest: $(GUEST)	## packet diaries, against all of it but main()
+	$(if $(DIARIES),@timeout 120 $(GUEST) $(DIARIES))
+
+check-sys: all	## one script per promise, in namespaces
+	@PASST_DIR='$(abspath $(BIN))' test/sys/run $(T)
+
+bench: all	## throughput, latency, connections
+	@PASST_DIR='$(abspath $(BIN))' test/bench/run $(T)
+
+# Findings go to the build folder, seeds are kept with the source.
+FUZZ_SECONDS ?= 60
+fuzz:	## fuzz T=name for FUZZ_SECONDS, with clang
+	@$(MAKE) CC=clang SAN=fuzzer-no-link,address,undefined fuzz-run T=$(T)
+
+$(FUZZ): %: %.o
+	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $(WRAP) -o $@ $(filter %.o,$^)
+
+fuzz-run: $(O)/test/fuzz/$(T)
+	@mkdir -p $(O)/corpus/$(T)
+	$< -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(O)/$(T)- \
+		$(O)/corpus/$(T) $(wildcard test/fuzz/corpus/$(T))
+
+cov:	## line coverage of check-unit and check-guest, per file
+	@rm -rf build/cov
+	@$(MAKE) O=build/cov CFLAGS='-O0 -g --coverage' check-unit check-guest
+	@cd build/cov && gcov -n $(SRC:%.c=%.o) 2>/dev/null | \
+		awk -F"['%:]" '/^File/ { f = $$2 } \
+		/^Lines/ && f ~ /\.c$$/ { printf "%6.1f%%  %s\n", $$2, f; \
+		f = "" }' | sort -n
+
+tidy:	## clang-tidy, as .clang-tidy says
+	clang-tidy --quiet $(SRC) -- -std=c11 -D_GNU_SOURCE -DVERSION='""' \
+		-I.
+
+sizes:	## files, functions and headers worth a look
+	@tools/sizes
+
+# --- documents, from the same rows as the parser ---------------------------
+
+MAN := $(O)/doc/passt.1 $(O)/doc/pasta.1
+COMPLETION := $(O)/doc/passt.bash
+
+$(O)/doc/%.1: doc/%.1.in doc/ports.man setup/options.def tools/mkman
+	@mkdir -p $(@D)
+	tools/mkman man $* <$< >$@
+
+$(COMPLETION): setup/options.def tools/mkman
+	@mkdir -p $(@D)
+	tools/mkman bash >$@
+
+doc: $(MAN) $(COMPLETION)	## manual pages and shell completion
+
+DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/passt
+BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+
+install: all doc	## into DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DOCDIR) $(BASHDIR) \
+		$(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BIN)/passt $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	ln -sf passt $(DESTDIR)$(PREFIX)/bin/pasta
+	install -m 644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 $(COMPLETION) $(BASHDIR)/passt
+	ln -sf passt $(BASHDIR)/pasta
+	install -m 644 COPYING $(wildcard README.md) $(DOCDIR)
+
+# --- the rest --------------------------------------------------------------
+
+clean:	## remove all that was built
+	rm -rf build
+	rm -f passt pasta $(TOOL_SRC:tools/%.c=%)
+
+help:	## this list
+	@awk -F ':.*## *' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' \
+		Makefile
