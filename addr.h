@@ -53,7 +53,8 @@ bool addr_is_loopback(const struct addr *a);	/* 127.0.0.0/8, ::1 */
 bool addr_is_linklocal(const struct addr *a);	/* 169.254/16, fe80::/10 */
 bool addr_is_multicast(const struct addr *a);	/* 224.0.0.0/4, ff00::/8 */
 bool addr_is_broadcast(const struct addr *a);	/* 255.255.255.255 only */
-bool addr_is_unicast(const struct addr *a);	/* none of the above three, not unspecified */
+/* Can be somebody's: neither unspecified, nor multicast, nor broadcast. */
+bool addr_is_unicast(const struct addr *a);
 
 /* @plen counts from the family's own first bit: 0-32 or 0-128. Addresses of
  * different families never match. */

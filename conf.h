@@ -27,21 +27,24 @@ enum pif { PIF_NONE, PIF_HOST, PIF_TAP, PIF_SPLICE, PIF_COUNT };
 #define MTU_DEFAULT	65520u
 #define ETH_FRAME_MAX	65535u
 #define RULES_MAX	255
-#define MAC_OURS_DEFAULT ((struct mac) { { 0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55 } })
+#define MAC_OURS_DEFAULT						\
+	((struct mac) { { 0x9a, 0x55, 0x9a, 0x55, 0x9a, 0x55 } })
 
 struct conf_net {		/* one address family */
 	bool enabled;
 	bool pinned;		/* guest address given by -a: never learned */
-	unsigned ifindex;	/* template interface on the host; 0: local mode */
+	unsigned ifindex;	/* template on the host; 0: local mode */
 	char ifname[IFNAMSIZ];
 	struct addr guest;	/* address assigned to the guest */
 	uint8_t prefix_len;
 	struct addr gw;		/* gateway told to the guest */
 	struct addr our_tap;	/* our own address on the link */
-	struct addr map_loopback;	/* guest's name for our 127.0.0.1 or ::1 */
-	struct addr map_guest;	/* guest's name for conf.net[].guest on the host */
-	struct addr dns_match;	/* DNS to this address goes to dns_host */
-	struct addr dns_host;
+	struct addr map_loopback; /* guest's name for our 127.0.0.1 or ::1 */
+	struct addr map_guest;	/* guest's name for @guest on the host */
+	struct addr dns_match;	/* DNS to this address goes to dns_hosts */
+	struct addr dns_hosts[CONF_DNS_MAX];	/* in order of preference */
+	unsigned dns_host_cnt;
+	bool dns_from_file;	/* and follow resolv.conf: see resolver.h */
 	struct addr outbound;	/* source address of our sockets */
 	char outbound_if[IFNAMSIZ];
 	struct addr dns[CONF_DNS_MAX];	/* resolvers advertised */
@@ -55,7 +58,7 @@ struct conf_net {		/* one address family */
 #define RULE_AUTO	4	/* bind only what the other side listens on */
 
 struct fwd_rule {
-	struct addr listen;	/* "::" with RULE_DUAL; family's wildcard else */
+	struct addr listen;	/* "::" with RULE_DUAL; or the wildcard */
 	struct addr target;	/* unspecified: the guest's own address */
 	char ifname[IFNAMSIZ];
 	uint16_t first, last, to;
@@ -108,7 +111,8 @@ struct conf {
 };
 
 /* One object under two names: everyone reads conf, setup/ writes
- * conf_writable, until conf_freeze() makes its pages read-only. */
+ * conf_writable, until conf_freeze() makes its pages read-only. A function that
+ * writes reads by that name too: to the compiler, conf does not change. */
 extern const struct conf conf;
 extern struct conf conf_writable;
 int conf_freeze(void);		/* 0, or -errno */

@@ -23,7 +23,6 @@
 	X(UDP_LISTEN,	"listening UDP")		\
 	X(UDP,		"UDP flow")			\
 	X(PING,		"ping")				\
-	X(DIAG,		"sock_diag answer")		\
 	X(NEIGH,	"host neighbour change")	\
 	X(AGENT,	"namespace agent")		\
 	X(NETNS,	"namespace watch")		\
@@ -43,10 +42,10 @@ struct ev {
 	uint8_t kind;		/* enum ev_kind */
 	uint8_t side;		/* flows with two sockets: which */
 	uint16_t gen;		/* flows: generation of the slot */
-	uint32_t slot;		/* flow slot, listener, or the owner's business */
+	uint32_t slot;		/* flow slot, listener, or the owner's own */
 };
 
-#define EV_FLOW_MASK	(EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define EV_FLOW_MASK	(EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 typedef void (*ev_handler)(struct ev ev, uint32_t events);
 

@@ -72,7 +72,7 @@ bool log_allow(struct log_limit *l, enum log_level level);
 	X(ETHERTYPE,	"not IPv4, IPv6 or ARP")			\
 	X(IP_HEADER,	"malformed IP header")				\
 	X(IP_LENGTH,	"IP length beyond the frame")			\
-	X(IP_FRAGMENT,	"IP fragment")					\
+	X(IP_FRAGMENT,	"IP fragment not put together")			\
 	X(IP_EXTENSION,	"malformed or unsupported IPv6 extension")	\
 	X(IP_PROTOCOL,	"protocol we do not carry")			\
 	X(FAMILY_OFF,	"address family disabled")			\
@@ -85,6 +85,7 @@ bool log_allow(struct log_limit *l, enum log_level level);
 	X(UDP_HEADER,	"malformed UDP header")				\
 	X(UDP_OFF,	"UDP disabled")					\
 	X(ICMP,		"ICMP message we do not handle")		\
+	X(ICMP_RATE,	"ICMP error beyond the rate limit")		\
 	X(ARP,		"ARP message we do not answer")			\
 	X(NDP,		"NDP message we do not answer")			\
 	X(NO_FLOW,	"no flow, and not the start of one")		\

@@ -19,10 +19,11 @@ enum timer_id {
 	TIMER_NETNS_WATCH,
 	TIMER_RA,			/* unsolicited router advertisements */
 	TIMER_EXPIRE,			/* datagram flows */
-	TIMER_RESOLVER,
+	TIMER_RESOLVER,			/* one that does not answer */
+	TIMER_RESOLV_WATCH,		/* resolv.conf is about to be read */
 	TIMER_REASSEMBLY,
 	TIMER_STATS,
-	TIMER_MISC,
+	TIMER_BACKLOG,			/* memory to give back */
 	TIMER_COUNT
 };
 
@@ -43,7 +44,7 @@ void timer_cancel(uint32_t id);
 bool timer_armed(uint32_t id);
 
 /* Milliseconds to sleep, rounded up: -1 for ever. Never later than the next
- * deadline, may be earlier where the wheel cascades (at most every 64 ms^n). */
+ * deadline; earlier only where many are due about the same time. */
 int timer_timeout(void);
 /* Calls @expire once for each timer due; it may arm and cancel any. */
 void timer_run(void (*expire)(uint32_t id));
