@@ -52,6 +52,7 @@ struct packet {
 	bool fragment, more_fragments;
 	uint16_t frag_off;	/* bytes */
 	uint32_t frag_id;
+	bool reassembled;	/* it came in fragments, and may be cut again */
 };
 
 /* Fill @p from a frame of @cnt pieces (@iov must outlive @p; headers are taken
@@ -79,7 +80,8 @@ struct tcp_seg {
 #define TCP_FLAG_ACK	0x10
 
 /* Options are parsed only when SYN is set. Malformed ones end the parsing, and
- * those before them count: RFC 9293 3.1 leaves no way to complain. */
+ * those before them count: RFC 9293 3.1 leaves no way to complain. A window
+ * scale above 14 is reported as 14: RFC 7323 2.3. */
 void frame_tcp_seg(const struct packet *p, struct tcp_seg *seg);
 
 /* --- towards the guest --- */
@@ -93,12 +95,12 @@ struct frame {
 	size_t hdr_len;
 	struct iovec pay[FRAME_IOV];	/* room for payload */
 	unsigned pay_cnt;
-	size_t pay_len;		/* bytes of payload in use; the writer sets it */
+	size_t pay_len;		/* payload bytes in use; the writer sets it */
 	enum gso gso;
 	uint16_t gso_size;
 	/* The checksum field holds the pseudo-header's sum only; link or kernel
-	 * completes it: sum from csum_start on goes to csum_start + csum_offset.
-	 * Offsets count from the Ethernet header. */
+	 * completes it: sum from csum_start on goes to csum_start +
+	 * csum_offset. Offsets count from the Ethernet header. */
 	bool needs_csum;
 	uint16_t csum_start, csum_offset;
 	uint32_t owner;		/* the link's business */
@@ -109,10 +111,13 @@ struct frame_tmpl {
 	uint8_t hdr_len;	/* in use: Ethernet, IP and basic L4 header */
 	uint8_t l4_off;
 	uint8_t iplen_off;	/* where the IP length field is */
-	uint8_t iplen_bias;	/* bytes of IP header that field counts: 20, 0 */
+	uint8_t iplen_bias;	/* IP header bytes that field counts: 20, 0 */
+	uint8_t ttl_off;	/* where TTL or hop limit is */
+	uint8_t tos_shift;	/* of TOS or traffic class in the first word */
+	uint8_t ipsum_len;	/* bytes under the IP header checksum: 20, 0 */
 	uint8_t proto;
-	enum fam fam;
-	uint32_t pseudo;	/* partial sum of the pseudo-header without length */
+	uint8_t fam;		/* enum fam */
+	uint32_t pseudo;	/* partial sum of pseudo-header, no length */
 };
 
 /* Egress conventions of the link: IPv4 TOS 0, ID 0, DF, TTL 255; IPv6 class 0,
@@ -125,6 +130,7 @@ void frame_tmpl_init(struct frame_tmpl *t, uint8_t proto,
 		     const struct mac *smac, const struct mac *dmac,
 		     uint32_t label);
 void frame_tmpl_dmac(struct frame_tmpl *t, const struct mac *dmac);
+void frame_tmpl_smac(struct frame_tmpl *t, const struct mac *smac);
 
 struct tcp_fields {
 	uint32_t seq, ack;
@@ -144,6 +150,18 @@ void frame_put_udp(struct frame *f, const struct frame_tmpl *t, uint8_t ttl,
 /* ICMP, ICMPv6: the whole message is payload, checksum field (2 bytes in) zero
  * in it; it is computed here. */
 void frame_put_icmp(struct frame *f, const struct frame_tmpl *t);
+/* A piece of a datagram whose L4 checksum is complete: the piece is payload,
+ * and f->hdr_len must be frame_fragment_hdr_len(). */
+struct frame_fragment {
+	uint32_t id;
+	uint16_t off;		/* bytes into the datagram, multiple of 8 */
+	bool more;
+};
+size_t frame_fragment_hdr_len(const struct frame_tmpl *t);
+void frame_put_fragment(struct frame *f, const struct frame_tmpl *t,
+			const struct frame_fragment *frag);
+/* Copy into the frame's room for payload, which must be large enough. */
+void frame_put_payload(struct frame *f, const void *p, size_t len);
 /* An Ethernet header, nothing else: ARP. f->hdr_len is 14. */
 void frame_put_eth(struct frame *f, const struct mac *dst,
 		   const struct mac *src, uint16_t ethertype);
