@@ -19,10 +19,16 @@ struct link_caps {
 	bool csum;		/* the other end completes checksums */
 	bool tso4, tso6, uso;	/* and cuts super-frames */
 	uint32_t max_payload;	/* largest L4 payload of one frame, whole
-				 * super-frame included: what fits in 65535 bytes */
+				 * super-frame included: what fits in 65535
+				 * bytes */
 };
 
-/* A back-end. All state is its own; one is active per process. */
+#define LINK_ONE_PIECE	2048	/* smaller rooms are never scattered */
+
+/* A back-end. All state is its own; one is active per process. reserve() gives
+ * rooms of up to LINK_ONE_PIECE bytes in one piece, pay[0], and may refuse only
+ * what a later link_writable() will mend. flush() comes once per turn, also
+ * when nothing was committed. */
 struct link_ops {
 	unsigned (*reserve)(struct frame *f, unsigned want, size_t hdr_len,
 			    size_t room);
@@ -60,11 +66,14 @@ bool link_reserve_one(struct frame *f, size_t hdr_len, size_t len);
 
 struct mac link_guest_mac(void);	/* broadcast until learned */
 void link_set_guest_mac(const struct mac *m);
-void link_handle(struct ev ev, uint32_t events);	/* EV_LINK, EV_LINK_LISTEN */
+/* EV_LINK, EV_LINK_LISTEN */
+void link_handle(struct ev ev, uint32_t events);
+
+#define LINK_BATCH	64	/* packets */
 
 /* For back-ends: judge one received frame and put it in the batch; batches are
- * handed on by link_input_done(), or when full. Learns the guest's MAC. @iov
- * must stay valid until then. */
+ * handed on by link_input_done(), or when they hold LINK_BATCH packets. Learns
+ * the guest's MAC. @iov must stay valid until then. */
 void link_input(const struct iovec *iov, unsigned cnt,
 		const struct frame_meta *meta);
 void link_input_done(void);
