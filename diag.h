@@ -8,6 +8,7 @@
 #define DIAG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define PORTS_WORDS	(65536 / 64)
@@ -31,5 +32,10 @@ int diag_open(void);		/* in the caller's namespace: fd, or -errno */
 /* Sets the bit of each port with a listening TCP, or bound and unconnected
  * UDP, socket of either family. 0, or -errno: @out is then incomplete. */
 int diag_ports(int fd, uint8_t proto, struct ports *out);
+
+/* The pure half: one piece of the answer to request @seq. 0: that was the last
+ * one; DIAG_MORE; or -errno. */
+#define DIAG_MORE	1
+int diag_parse(const void *piece, size_t len, uint32_t seq, struct ports *out);
 
 #endif

@@ -19,7 +19,7 @@
 #include "siphash.h"
 
 #define FLOW_MAX	131072u
-#define FLOW_SLOT	256u	/* bytes; every protocol's struct fits */
+#define FLOW_SLOT	320u	/* bytes; every protocol's struct fits */
 #define FLOW_NONE	UINT32_MAX
 
 #define FLOW_TYPES(X)					\

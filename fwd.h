@@ -17,6 +17,7 @@ struct fwd_env {
 	const struct conf *c;
 	struct addr seen[FAM_COUNT];	/* last source address seen on the link */
 	struct addr seen_ll;		/* last link-local source */
+	struct addr dns_host[FAM_COUNT];	/* resolver; unspecified: none */
 };
 
 enum fwd_verdict {
@@ -54,6 +55,8 @@ void fwd_init(void);
 const struct fwd_env *fwd_env(void);
 /* A packet from the guest, already parsed: learn its source address. */
 void fwd_guest_seen(const struct addr *src);
+/* Redirected DNS goes there from now on. */
+void fwd_set_resolver(enum fam fam, const struct addr *host);
 
 /* cli.md 3: "-t" and friends. Appends the rules @spec stands for to @t.
  * False: @errbuf says what is wrong, naming the offending part. */

@@ -14,6 +14,8 @@
 #include "conf.h"
 #include "epoll_ctl.h"
 
+/* Which protocols there is an engine for; rules of others open nothing. */
+void listen_protocols(bool tcp, bool udp);
 /* Open what @pif's table (PIF_HOST: inbound, PIF_SPLICE: outbound) asks for,
  * and register with the loop. False: a strict rule failed; @errbuf names port,
  * address and cause. Automatic rules open nothing yet. */
@@ -22,7 +24,6 @@ bool listen_open(uint8_t pif, char *errbuf, size_t errlen);
  * and from then on by timer. */
 void listen_auto_start(int host_diag, int ns_diag);
 void listen_expire(uint32_t timer_id);	/* TIMER_SCAN, TIMER_LISTEN_RETRY */
-void listen_diag_handle(struct ev ev, uint32_t events);
 /* EV_TCP_LISTEN: accept, ask fwd, hand to TCP or splice. */
 void listen_tcp_handle(struct ev ev, uint32_t events);
 /* EV_UDP_LISTEN is udp.c's; this names the rule and place of a listener. */
@@ -33,6 +34,13 @@ struct listener {
 	uint8_t proto;
 };
 const struct listener *listen_get(uint32_t slot);
+/* Where that port of that rule is open, or LISTEN_NONE. */
+#define LISTEN_NONE	UINT32_MAX
+uint32_t listen_slot(uint8_t pif, unsigned rule, uint16_t port);
+/* Sockets that are ours, and so no services, whatever automatic rules find:
+ * listeners, and those of datagram flows. */
+void listen_hold(uint8_t pif, uint8_t proto, uint16_t port);
+void listen_unhold(uint8_t pif, uint8_t proto, uint16_t port);
 /* The guest's namespace is going: free the ports first. */
 void listen_close_all(void);
 unsigned listen_count(void);

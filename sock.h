@@ -50,13 +50,14 @@ int sock_tcp(uint8_t pif, enum sock_kind kind, enum fam fam);
 
 /* connect(): 0 done, -EINPROGRESS, or another -errno. */
 int sock_connect(int fd, const struct addr *a, uint16_t port, unsigned scope);
+/* Before connecting to @theirs: bind to @ours unless unspecified, to the
+ * interface --outbound-if* named unless @theirs is loopback. 0, or -errno. */
+int sock_bind_outbound(int fd, const struct addr *ours,
+		       const struct addr *theirs);
 /* SO_LINGER {1, 0} and close: the peer sees RST. *fd becomes -1. */
 void sock_reset(int *fd);
 int sock_error(int fd);		/* SO_ERROR: 0 or errno; -errno on failure */
 bool sock_local(int fd, struct addr *a, uint16_t *port);	/* getsockname */
-/* Options accepted TCP sockets need that listeners do not pass on. */
-void sock_accepted(int fd, enum sock_kind kind);
-
 /* What the kernel can do, asked once during setup. */
 bool sock_probe_peek_off(enum fam fam);
 bool sock_probe_bind_device(void);
