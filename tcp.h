@@ -9,7 +9,6 @@
 #include "flow.h"
 #include "wire/frame.h"
 
-void tcp_init(void);
 /* @n packets of one conversation, in order (services/dispatch.c groups them). */
 void tcp_from_guest(const struct packet *p, unsigned n);
 /* listen.c accepted @fd for the guest; side 0 and 1 are decided. Takes @fd. */
