@@ -11,12 +11,10 @@
 #include "wire/frame.h"
 
 void udp_init(void);
-/* @n datagrams of one conversation, in order. */
+/* @n datagrams of one conversation, of one TTL and TOS, in order. */
 void udp_from_guest(const struct packet *p, unsigned n);
+void udp_handle(struct ev ev, uint32_t events);		/* EV_UDP */
 void udp_listen_handle(struct ev ev, uint32_t events);	/* EV_UDP_LISTEN */
-
-bool udp_work(struct flow *f);
 void udp_expire(struct flow *f);
-void udp_event(struct flow *f, unsigned side, uint32_t events);
 
 #endif

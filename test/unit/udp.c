@@ -1,0 +1,660 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* links: udp udp_sock udp_send udp_recv udp_tap udp_error flow fwd sock neigh
+ *	  icmp fragment link/link link/pcap wire/frame wire/csum addr buf conf
+ *	  epoll_ctl log timer util */
+/* udp.c - a guest made of frames, peers made of sockets on loopback
+ *
+ * To the guest, our loopback is raw_dst(). The namespace, listeners and the
+ * choice of resolvers are stand-ins.
+ */
+#include "udp.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <netinet/udp.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent.h"
+#include "conf.h"
+#include "epoll_ctl.h"
+#include "fwd.h"
+#include "listen.h"
+#include "log.h"
+#include "neigh.h"
+#include "resolver.h"
+#include "sock.h"
+#include "test/unit/memlink.h"
+#include "test/unit/packets.h"
+#include "test/unit/test.h"
+#include "timer.h"
+#include "util.h"
+
+#define EACH_FAM(f) for (enum fam f = FAM4; f < FAM_COUNT; f++)
+#define GUEST_PORT	40000
+
+/* --- stand-ins --- */
+
+int agent_open(const struct sock_req *req)
+{
+	(void)req;
+	return -EPIPE;
+}
+
+int agent_pool_get(enum sock_kind kind, enum fam fam)
+{
+	(void)kind;
+	(void)fam;
+	return -EPIPE;
+}
+
+static struct listener listener = { .fd = -1 };
+
+const struct listener *listen_get(uint32_t slot)
+{
+	return slot == 7 && listener.fd >= 0 ? &listener : NULL;
+}
+
+uint32_t listen_slot(uint8_t pif, unsigned rule, uint16_t port)
+{
+	return pif == PIF_HOST && rule == listener.rule &&
+	       port == listener.port && listener.fd >= 0 ? 7 : LISTEN_NONE;
+}
+
+static int held;
+
+void listen_hold(uint8_t pif, uint8_t proto, uint16_t port)
+{
+	(void)pif;
+	(void)proto;
+	(void)port;
+	held++;
+}
+
+void listen_unhold(uint8_t pif, uint8_t proto, uint16_t port)
+{
+	(void)pif;
+	(void)proto;
+	(void)port;
+	held--;
+}
+
+void resolver_asked(const struct side *host) { (void)host; }
+void resolver_answered(const struct side *host) { (void)host; }
+void resolver_failed(const struct side *host) { (void)host; }
+bool resolver_moved(const struct side side[2])
+{
+	(void)side;
+	return false;
+}
+
+/* --- the bench --- */
+
+static const struct flow_ops flow_ops[FLOW_TYPE_COUNT] = {
+	[FLOW_UDP] = { .expire = udp_expire },
+};
+
+static bool turn(void)
+{
+	return flow_run_ready();
+}
+
+static const struct loop_hooks loop_hooks = {
+	.handler = {
+		[EV_UDP] = udp_handle,
+		[EV_UDP_LISTEN] = udp_listen_handle,
+	},
+	.expire = flow_expire,
+	.turn = turn,
+};
+
+static uint64_t now_ms = 1000000;
+
+static void pass_time(unsigned ms)
+{
+	now_ms += ms;
+	clock_set(now_ms * 1000000);
+	loop_once(&loop_hooks, 0);
+}
+
+static void expire_all(void)
+{
+	pass_time(200000);
+	EQ(flow_count(FLOW_UDP), 0);
+	EQ(held, 0);
+}
+
+static void start(bool uso)
+{
+	const struct link_caps caps = {
+		.csum = true, .uso = uso, .max_payload = 65481,
+	};
+	static bool running;
+
+	if (!running)
+		loop_init();
+	running = true;
+	clock_set(now_ms * 1000000);
+	mem_start(&caps, NULL);
+	link_set_guest_mac(&raw_smac);
+	conf_writable = (struct conf) {
+		.mode = MODE_PASTA, .mtu = 65520, .our_mac = MAC_OURS_DEFAULT,
+		.udp_timeout_s = 30, .udp_timeout_stream_s = 120,
+	};
+	EACH_FAM(fam) {
+		conf_writable.net[fam] = (struct conf_net) {
+			.enabled = true, .guest = raw_addr(raw_src(fam)),
+			.our_tap = raw_addr(raw_dst(fam)),
+			.map_loopback = raw_addr(raw_dst(fam)),
+		};
+	}
+	flow_init(flow_ops);
+	fwd_init();
+	neigh_init();
+	udp_init();
+}
+
+static unsigned fds(void)
+{
+	DIR *d = opendir("/proc/self/fd");
+	unsigned n = 0;
+
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n;
+}
+
+/* A peer on loopback; *port is its own. */
+static int peer(enum fam fam, uint16_t *port)
+{
+	struct sock_req req = {
+		.kind = SOCK_KIND_UDP_FLOW, .fam = fam, .bind = true,
+		.addr = addr_loopback(fam), .port = *port,
+	};
+	int fd = sock_open_here(&req);
+	struct addr a;
+
+	OK(fd >= 0 && sock_local(fd, &a, port));
+	return fd;
+}
+
+static void guest_sends(enum fam fam, unsigned sport, unsigned dport,
+			size_t len, unsigned n)
+{
+	static struct raw r[LINK_BATCH];
+	static uint8_t data[65536];
+	struct iovec iov[LINK_BATCH];
+	struct packet p[LINK_BATCH];
+
+	for (unsigned i = 0; i < n; i++) {
+		memset(data, (int)i, len);
+		raw_udp(&r[i], fam, sport, dport, data, len);
+		iov[i] = (struct iovec) { r[i].b, r[i].len };
+		OK(frame_parse(&p[i], &iov[i], 1, NULL));
+	}
+	udp_from_guest(p, n);
+}
+
+/* Length of what the peer has, -1: nothing. Sender's port in *from. */
+static ssize_t peer_gets(int fd, uint16_t *from)
+{
+	static uint8_t buf[65536];
+	union sockaddr_any sa = { 0 };
+	socklen_t len = sizeof(sa);
+	ssize_t n = recvfrom(fd, buf, sizeof(buf), 0, &sa.sa, &len);
+	struct addr a;
+
+	if (n >= 0 && from)
+		addr_from_sockaddr(&a, from, &sa);
+	return n;
+}
+
+static void peer_sends(int fd, enum fam fam, uint16_t to, size_t len)
+{
+	static uint8_t data[65536];
+	struct addr lo = addr_loopback(fam);
+	union sockaddr_any sa;
+	socklen_t sl = addr_to_sockaddr(&sa, &lo, to, 0);
+
+	EQ(sendto(fd, data, len, 0, &sa.sa, sl), (ssize_t)len);
+}
+
+static struct packet guest_gets(unsigned i)
+{
+	static struct iovec iov;
+	struct packet p = { 0 };
+
+	iov = (struct iovec) { mem.sent[i].b, mem.sent[i].len };
+	OK(i < mem.cnt && frame_parse(&p, &iov, 1, NULL));
+	return p;
+}
+
+static void turns(void)
+{
+	loop_once(&loop_hooks, 0);
+	loop_once(&loop_hooks, 0);
+}
+
+/* --- */
+
+TEST(what_the_guest_sends_arrives_and_so_does_the_answer)
+{
+	static const size_t lens[] = { 0, 1, 1472, 65000 };
+
+	EACH_FAM(fam) for (unsigned i = 0; i < ARRAY_SIZE(lens); i++) {
+		uint16_t port = 0, from = 0;
+		struct addr dst = raw_addr(raw_dst(fam));
+		struct packet p;
+		int fd;
+
+		start(true);
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, lens[i], 1);
+		EQ(peer_gets(fd, &from), (ssize_t)lens[i]);
+		EQ(from, GUEST_PORT);
+		peer_sends(fd, fam, from, lens[i]);
+		turns();
+		EQ(mem.cnt, 1);
+		p = guest_gets(0);
+		EQ(p.payload.len, lens[i]);
+		EQ(p.sport, port);
+		EQ(p.dport, GUEST_PORT);
+		OK(addr_eq(&p.src, &dst));
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(a_single_question_is_remembered_for_30_seconds)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd;
+
+		start(true);
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		pass_time(29900);
+		EQ(flow_count(FLOW_UDP), 1);
+		pass_time(200);
+		EQ(flow_count(FLOW_UDP), 0);
+		EQ(held, 0);
+		close(fd);
+	}
+}
+
+TEST(a_conversation_is_remembered_for_120_seconds_of_silence)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd;
+
+		start(true);
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, 10, 2);
+		peer_sends(fd, fam, GUEST_PORT, 10);
+		turns();
+		pass_time(100000);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		pass_time(119900);
+		EQ(flow_count(FLOW_UDP), 1);
+		pass_time(200);
+		EQ(flow_count(FLOW_UDP), 0);
+		close(fd);
+	}
+}
+
+TEST(a_resolver_that_has_answered_is_forgotten_sooner)
+{
+	uint16_t port = 853;
+	int fd;
+
+	start(true);
+	fd = peer(FAM4, &port);
+	guest_sends(FAM4, GUEST_PORT, port, 10, 1);
+	peer_sends(fd, FAM4, GUEST_PORT, 10);
+	turns();
+	pass_time(9000);
+	EQ(flow_count(FLOW_UDP), 1);
+	pass_time(2000);
+	EQ(flow_count(FLOW_UDP), 0);
+	close(fd);
+}
+
+TEST(many_destinations_of_one_port_are_one_descriptor)
+{
+	EACH_FAM(fam) {
+		unsigned before;
+
+		start(true);
+		guest_sends(fam, GUEST_PORT, 20000, 10, 1);
+		before = fds();
+		for (unsigned i = 1; i < 20000; i++)
+			guest_sends(fam, GUEST_PORT, 20000 + i, 10, 1);
+		EQ(flow_count(FLOW_UDP), 20000);
+		EQ(fds(), before);
+		expire_all();
+		EQ(fds(), before - 1);
+	}
+}
+
+TEST(a_hundred_thousand_flows_later_no_descriptor_is_left)
+{
+	unsigned before;
+
+	start(true);
+	before = fds();
+	for (unsigned round = 0; round < 20; round++) {
+		for (unsigned i = 0; i < 5000; i++)
+			guest_sends(FAM4, 20000 + i / 5, 30000 + i % 5, 10, 1);
+		EQ(flow_count(FLOW_UDP), 5000);
+		expire_all();
+	}
+	EQ(fds(), before);
+}
+
+TEST(a_port_somebody_has_is_replaced)
+{
+	EACH_FAM(fam) {
+		uint16_t taken = GUEST_PORT, port = 0, from = 0;
+		int holder, fd;
+
+		start(true);
+		holder = peer(fam, &taken);
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		EQ(peer_gets(fd, &from), 10);
+		OK(from != GUEST_PORT && from);
+		peer_sends(fd, fam, from, 10);
+		turns();
+		EQ(mem.cnt, 1);
+		EQ(guest_gets(0).dport, GUEST_PORT);
+		close(holder);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(nobody_answers_who_was_not_asked)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0, other = 0;
+		uint64_t dropped;
+		int fd, stranger;
+
+		start(true);
+		dropped = drop_count(DROP_NO_FLOW);
+		fd = peer(fam, &port);
+		stranger = peer(fam, &other);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		peer_sends(stranger, fam, GUEST_PORT, 10);
+		turns();
+		EQ(mem.cnt, 0);
+		EQ(drop_count(DROP_NO_FLOW), dropped + 1);
+		close(fd);
+		close(stranger);
+		expire_all();
+	}
+}
+
+TEST(equal_datagrams_for_the_guest_cross_as_one_frame)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd;
+
+		start(true);
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		for (unsigned i = 0; i < 5; i++)
+			peer_sends(fd, fam, GUEST_PORT, 1400);
+		peer_sends(fd, fam, GUEST_PORT, 200);
+		peer_sends(fd, fam, GUEST_PORT, 1400);
+		turns();
+		EQ(mem.cnt, 2);
+		EQ(guest_gets(0).payload.len, 5 * 1400 + 200);
+		EQ(mem.gso[0], GSO_UDP);
+		EQ(guest_gets(1).payload.len, 1400);
+		EQ(mem.gso[1], GSO_NONE);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(without_super_frames_each_datagram_is_a_frame)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd;
+
+		start(false);
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		for (unsigned i = 0; i < 5; i++)
+			peer_sends(fd, fam, GUEST_PORT, 100 + i);
+		turns();
+		EQ(mem.cnt, 5);
+		for (unsigned i = 0; i < 5; i++)
+			EQ(guest_gets(i).payload.len, 100 + i);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(what_exceeds_the_mtu_of_a_machine_goes_there_in_fragments)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		size_t sum = 0;
+		int fd;
+
+		start(false);
+		conf_writable.mode = MODE_PASST;
+		conf_writable.mtu = 1500;
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		peer_sends(fd, fam, GUEST_PORT, 5000);
+		turns();
+		EQ(mem.cnt, 4);
+		for (unsigned i = 0; i < mem.cnt; i++) {
+			struct packet p = guest_gets(i);
+
+			OK(p.fragment);
+			OK(mem.sent[i].len <= 1514);
+			EQ(p.more_fragments, i < 3);
+			EQ(p.frag_off, sum);
+			sum += p.payload.len;
+		}
+		EQ(sum, 8 + 5000);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(a_run_from_the_guest_keeps_its_boundaries)
+{
+	static const size_t lens[] = { 100, 100, 100, 40, 100, 0, 0, 300 };
+
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		struct packet p[ARRAY_SIZE(lens)];
+		struct iovec iov[ARRAY_SIZE(lens)];
+		static struct raw r[ARRAY_SIZE(lens)];
+		uint8_t data[300] = { 0 };
+		int fd;
+
+		start(true);
+		fd = peer(fam, &port);
+		for (unsigned i = 0; i < ARRAY_SIZE(lens); i++) {
+			raw_udp(&r[i], fam, GUEST_PORT, port, data, lens[i]);
+			iov[i] = (struct iovec) { r[i].b, r[i].len };
+			OK(frame_parse(&p[i], &iov[i], 1, NULL));
+		}
+		udp_from_guest(p, ARRAY_SIZE(lens));
+		for (unsigned i = 0; i < ARRAY_SIZE(lens); i++) {
+			/* With GRO the kernel would hand on what it got. */
+			ssize_t n = peer_gets(fd, NULL);
+
+			while (n > (ssize_t)lens[i]) {
+				n -= (ssize_t)lens[i];
+				i++;
+			}
+			EQ(n, lens[i]);
+		}
+		EQ(peer_gets(fd, NULL), -1);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(a_full_link_loses_datagrams_and_nobody_spins)
+{
+	uint16_t port = 0;
+	uint64_t lost;
+	int fd;
+
+	start(true);
+	fd = peer(FAM4, &port);
+	guest_sends(FAM4, GUEST_PORT, port, 10, 1);
+	peer_sends(fd, FAM4, GUEST_PORT, 10);
+	lost = drop_count(DROP_LINK_FULL);
+	mem.full = true;
+	turns();
+	EQ(drop_count(DROP_LINK_FULL), lost + 1);
+	mem.full = false;
+	turns();
+	EQ(mem.cnt, 0);
+	close(fd);
+	expire_all();
+}
+
+TEST(a_closed_port_is_an_icmp_error_for_the_guest)
+{
+	EACH_FAM(fam) {
+		struct addr dst = raw_addr(raw_dst(fam));
+		struct packet p;
+
+		start(true);
+		guest_sends(fam, GUEST_PORT, 9, 10, 1);
+		turns();
+		EQ(mem.cnt, 1);
+		p = guest_gets(0);
+		EQ(p.proto, fam == FAM4 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+		EQ(p.l4.p[0], fam == FAM4 ? 3 : 1);
+		EQ(p.l4.p[1], fam == FAM4 ? 3 : 4);
+		OK(addr_eq(&p.src, &dst));
+		expire_all();
+	}
+}
+
+TEST(an_error_about_one_peer_does_not_lose_what_goes_to_another)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd;
+
+		start(true);
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, 9, 10, 1);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		EQ(peer_gets(fd, NULL), 10);
+		close(fd);
+		turns();
+		expire_all();
+	}
+}
+
+/* A rule, and its listener on the host. */
+static void start_listener(enum fam fam)
+{
+	struct sock_req req = {
+		.kind = SOCK_KIND_UDP_LISTEN, .fam = fam, .bind = true,
+		.addr = addr_any(fam),
+	};
+	struct addr a;
+
+	listener = (struct listener) { .pif = PIF_HOST, .proto = IPPROTO_UDP };
+	listener.fd = sock_open_here(&req);
+	OK(listener.fd >= 0 && sock_local(listener.fd, &a, &listener.port));
+	conf_writable.inbound = (struct fwd_table) { .cnt = 1, .rule = { {
+		.listen = addr_any(fam), .first = listener.port,
+		.last = listener.port, .to = 5353, .proto = IPPROTO_UDP,
+	} } };
+	loop_add(listener.fd, EPOLLIN,
+		 (struct ev) { .kind = EV_UDP_LISTEN, .slot = 7 });
+}
+
+static void stop_listener(void)
+{
+	loop_del(listener.fd);
+	close_keep_errno(&listener.fd);
+}
+
+TEST(peers_of_a_listener_are_answered_through_it)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0, from = 0;
+		struct packet p;
+		int fd;
+
+		start(true);
+		conf_writable.no_splice = true;
+		start_listener(fam);
+		fd = peer(fam, &port);
+		peer_sends(fd, fam, listener.port, 20);
+		turns();
+		EQ(mem.cnt, 1);
+		p = guest_gets(0);
+		EQ(p.dport, 5353);
+		EQ(p.sport, port);
+		guest_sends(fam, 5353, port, 30, 1);
+		EQ(flow_count(FLOW_UDP), 1);
+		EQ(peer_gets(fd, &from), 30);
+		EQ(from, listener.port);
+		close(fd);
+		expire_all();
+		stop_listener();
+	}
+}
+
+TEST(a_forwarded_port_sends_from_its_listener)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0, from = 0;
+		int fd;
+
+		start(true);
+		start_listener(fam);
+		fd = peer(fam, &port);
+		guest_sends(fam, 5353, port, 30, 1);
+		EQ(peer_gets(fd, &from), 30);
+		EQ(from, listener.port);
+		peer_sends(fd, fam, listener.port, 40);
+		turns();
+		EQ(mem.cnt, 1);
+		EQ(guest_gets(0).payload.len, 40);
+		EQ(flow_count(FLOW_UDP), 1);
+
+		/* The rule's service goes: the port stays the same. */
+		stop_listener();
+		guest_sends(fam, 5353, port, 31, 1);
+		EQ(peer_gets(fd, &from), 31);
+		EQ(from, conf_writable.inbound.rule[0].first);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(datagrams_for_a_full_socket_table_are_dropped)
+{
+	uint64_t dropped;
+
+	start(true);
+	dropped = drop_count(DROP_SOCKET) + drop_count(DROP_TABLE_FULL);
+	for (unsigned i = 0; i < 17000; i++)
+		guest_sends(FAM4, 2000 + i, 30000, 1, 1);
+	OK(drop_count(DROP_SOCKET) + drop_count(DROP_TABLE_FULL) > dropped);
+	turns();
+	expire_all();
+}
