@@ -96,6 +96,10 @@ bool cmdline_parse(struct request *req, int argc, char **argv,
 		   char err[ERR_MAX]);
 void cmdline_usage(const struct request *req, bool to_stderr);
 
+/* about.c: what the other actions print; exits, unless it is ACT_RUN. */
+void about(const struct request *req, const char *version);
+const char *about_program(const struct request *req);	/* by mode */
+
 /* --- host: host.c (files, limits, kernel features), netlink.c (network) --- */
 
 struct host_route {
@@ -129,6 +133,9 @@ bool host_snapshot(struct host *h, const struct request *req,
 		   char err[ERR_MAX]);
 /* Pure: the text of a resolv.conf. */
 void host_parse_resolv(struct host *h, const char *text);
+/* Those of a family: how many. derive.c */
+unsigned host_nameservers(const struct host *h, enum fam fam,
+			  struct addr list[CONF_DNS_MAX]);
 
 /* --- conf: derive.c, pure --- */
 bool derive_conf(struct conf *c, const struct request *req,
@@ -171,20 +178,68 @@ struct netns {			/* result of entering or making namespaces */
  * addresses, netlink and diag sockets) is done by it, once. */
 void netns_setup(struct netns *ns, struct conf *c, const struct request *req);
 void netns_spawn_release(struct netns *ns);
-/* EV_CHILD, EV_NETNS, EV_SIGNAL. They end the loop with the right status. */
-void netns_child_handle(struct ev ev, uint32_t events);
-void netns_watch_handle(struct ev ev, uint32_t events);
+void netns_child_handle(struct ev ev, uint32_t events);	/* EV_CHILD */
+
+/* netns_spawn.c: the command, waiting at the barrier. Child of our parent;
+ * its process ID, or -errno. */
+pid_t netns_spawn(const struct request *req, const int barrier[2]);
+
+/* netns_watch.c: what becomes readable, or -1; @path may be NULL. When the
+ * namespace is gone, the listeners are closed and the loop ends. */
+int netns_watch_open(const char *path, const struct request *req);
+void netns_watch_start(int fd);		/* -1 is fine */
+void netns_watch_handle(struct ev ev, uint32_t events);	/* EV_NETNS */
+void netns_watch_expire(uint32_t timer_id);	/* TIMER_NETNS_WATCH */
+
+/* resolv_watch.c: the host's resolvers change; the resolver module is told.
+ * Open while there are files; confine when the filesystem is gone. */
+void resolv_watch_open(const char *path);
+void resolv_watch_confine(void);
+void resolv_watch_handle(struct ev ev, uint32_t events);	/* EV_RESOLVER */
+void resolv_watch_expire(void);		/* TIMER_RESOLV_WATCH */
+
+/* neigh_watch.c: the host's neighbours, for the neigh module. Call it where the
+ * network is the host's. */
+void neigh_watch_start(void);
+void neigh_watch_handle(struct ev ev, uint32_t events);	/* EV_NEIGH */
+
+/* --- acting: process.c, how our caller sees us --- */
+
+/* Before anything is opened: descriptors 0 to 2 exist, as many more as allowed can, and
+ * SIGTERM and SIGQUIT wait for the loop. */
+void process_init(void);
+/* A command is run in new namespaces: always in the foreground. */
+bool process_spawns(const struct request *req);
+/* Opens the PID file. In background mode, forks: the parent waits until
+ * background_ready(), writes the PID file and exits 0; or until our end, and
+ * exits 1 leaving no PID file. Returns in the child. */
+void background_start(const struct request *req);
+/* Everything works: the caller may go on. Leaves its terminal and stdio. */
+void background_ready(void);
+/* For a command about to be executed: signals as our caller left them. */
+void process_signals_restore(void);
+/* Descriptors 0 to 2 become /dev/null. */
+void process_stdio_drop(void);
+int process_signals_watch(void);	/* 0, or -errno */
+void process_signal_handle(struct ev ev, uint32_t events);	/* EV_SIGNAL */
+
+/* --- acting: unix_sock.c --- */
+
+/* VM modes, unless there is -F: bind and listen on conf's socket path; when it
+ * is empty, probe for a free name and store it there. Descriptor, or -1. */
+int unix_sock_guest(struct conf *c);
 
 /* --- acting: sandbox.c --- */
 void sandbox_initial(int keep_fd);	/* before options act: caps, inherited fds */
+void sandbox_descriptors(int keep, int keep2);	/* closes all but stdio; or -1 */
 void sandbox_identity(const struct request *req);	/* uid, gid */
-void sandbox_userns(const struct request *req);	/* VM modes: own user namespace */
+void sandbox_userns(void);	/* VM modes: own user namespace */
 void sandbox_filesystem(const struct request *req);	/* nothing left to open */
+/* From here on files are opened for reading only, and only below @dir_fd. 0, or
+ * -errno: nothing has changed. */
+int sandbox_read_below(int dir_fd);
 void sandbox_final(void);	/* no capability, no_new_privs, undumpable */
-void sandbox_agent(void);	/* the same for the agent */
-/* Fork; parent waits for background_ready() and exits 0, or for our end and
- * exits 1. Returns in the child. */
-void background_start(const char *pid_file);
-void background_ready(void);
+/* The same for the agent, who may still bind low ports of its namespace. */
+void sandbox_agent(const struct request *req);
 
 #endif
