@@ -1,0 +1,378 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# UDP: datagrams arrive as they were sent, where they were sent to, and so do
+# the answers and the errors.
+#
+#	host --- remote --- far		the last wire takes 1280 bytes
+#	            10.77.1.0/24
+#	            fd77:1::/64
+
+load lib
+
+FAR4=10.77.1.2 FAR6=fd77:1::2
+declare -gA FAR=([4]=$FAR4 [6]=$FAR6) ANY=([4]=0.0.0.0 [6]=::)
+SIZES='0 1 1472 1473 9000 65507'
+
+setup_file() {
+	cp "$BATS_TEST_DIRNAME/udp_peer.py" "$BED/bin/udp_peer"
+	chmod 755 "$BED/bin/udp_peer"
+	ip netns add far
+	ip netns exec remote sysctl -qw net.ipv4.ip_forward=1 \
+		net.ipv6.conf.all.forwarding=1
+	ip -n remote link add eth1 type veth peer name eth0 netns far
+	ip -n remote addr add 10.77.1.1/24 dev eth1
+	ip -n remote addr add fd77:1::1/64 dev eth1 nodad
+	ip -n far addr add $FAR4/24 dev eth0
+	ip -n far addr add $FAR6/64 dev eth0 nodad
+	ip -n remote link set eth1 mtu 1280 up
+	ip -n far link set eth0 mtu 1280 up
+	ip -n far link set lo up
+	ip -n far route add default via 10.77.1.1
+	ip -n far route add default via fd77:1::1
+	# Many addresses that are remote's
+	ip -n remote route add local 10.78.0.0/16 dev lo
+	ip -n remote route add local fd78::/64 dev lo
+}
+
+teardown_file() {
+	ip netns del far
+	ip -n remote route del local 10.78.0.0/16 dev lo
+	ip -n remote route del local fd78::/64 dev lo
+	ip netns exec remote sysctl -qw net.ipv4.ip_forward=0 \
+		net.ipv6.conf.all.forwarding=0
+}
+
+setup() { guest_new; }
+teardown() {
+	host_root ip route flush cache
+	host_root ip -6 route flush cache
+	tracked_kill
+}
+
+udp_bound() {	# PLACE ADDRESS PORT
+	"$1"_root ss -Hlun "src = $(bracketed "$2") and sport = :$3" |
+		grep -q .
+}
+
+# A verb of udp_peer that serves, in the background.
+peers=()
+peer() {	# PLACE VERB ADDRESS PORT ARGUMENT...
+	start "$1" udp_peer "${@:2}"
+	peers+=("$STARTED")
+	eventually udp_bound "$1" "$3" "$4"
+}
+
+far_root() { ip netns exec far "$@"; }
+far_peer() {	# VERB ADDRESS PORT ARGUMENT...
+	ip netns exec far udp_peer "$@" 3>&- &
+	disown
+	track $!
+	peers+=($!)
+	eventually udp_bound far "$2" "$3"
+}
+
+peers_kill() {
+	local pid
+
+	kill -KILL "${peers[@]}"
+	for pid in "${peers[@]}"; do
+		eventually gone "$pid"
+	done
+	peers=()
+}
+
+# Port 5000: guest's and remote's, 5001: host's
+echoes() {	# FAMILY
+	peer guest echo "${ANY[$1]}" 5000
+	peer remote echo "${ANY[$1]}" 5000
+	peer host echo "${ANY[$1]}" 5001
+}
+
+over() {	# PATH FAMILY VERB [ARGUMENT]...
+	local port=5000
+
+	dial "$1" "$2"
+	[ "$SERVER_AT" != host ] || port=5001
+	$CLIENT timeout $((6 * DEADLINE_S)) udp_peer "$3" "$ADDR" $port \
+		"${@:4}"
+}
+
+on_every_path() {	# VERB [ARGUMENT]...
+	for family in 4 6; do
+		echoes $family
+		for path in $PATHS; do
+			echo "$path IPv$family:"
+			over "$path" $family "$@"
+		done
+		peers_kill
+	done
+}
+
+@test "datagrams of all sizes, none included, arrive on every path" {
+	pasta_start -u 5000 -U 5001
+	# shellcheck disable=SC2086
+	on_every_path ask $SIZES
+}
+
+@test "so they do at an MTU of 1500" {
+	pasta_start -m 1500 -u 5000 -U 5001
+	# shellcheck disable=SC2086
+	on_every_path ask $SIZES
+}
+
+@test "the first datagrams of 50 peers are not lost, and stay in order" {
+	pasta_start -u 5000 -U 5001
+	on_every_path ask 1	# neighbours are known: see below
+	on_every_path bursts 50 8
+}
+
+@test "peers that take turns each get their own answers" {
+	pasta_start -u 5000 -U 5001
+	# What the kernel holds back until it knows a neighbour is overtaken by
+	# what is sent when it has just learned it.
+	on_every_path ask 1
+	on_every_path interleaved 8 20
+}
+
+@test "the host under another address answers from that one" {
+	pasta_start -u 5000
+	for family in 4 6; do
+		peer guest echo "${ANY[$family]}" 5000
+		remote udp_peer ask "${HOST_EXTRA[$family]}" 5000 1 1400
+		remote udp_peer ask "${HOST[$family]}" 5000 1 1400
+		peers_kill
+	done
+}
+
+@test "a closed port is refused, out there and on the host" {
+	pasta_start
+	for family in 4 6; do
+		[ "$(guest udp_peer error "${REMOTE[$family]}" 5999)" = \
+			ECONNREFUSED ]
+		[ "$(guest udp_peer error "${GATEWAY[$family]}" 5999)" = \
+			ECONNREFUSED ]
+	done
+}
+
+@test "a datagram that may not be cut is told the path's MTU" {
+	pasta_start
+	for family in 4 6; do
+		far_peer echo "${ANY[$family]}" 5000
+		# Twice: once the path says so, then the host, which knows
+		for _ in 1 2; do
+			[ "$(guest udp_peer df "do" "${FAR[$family]}" 5000 \
+				1300 1300 1200 | tail -n 2)" = \
+				"1300 EMSGSIZE"$'\n'"1200 arrived" ]
+			guest_root ip route flush cache
+			guest_root ip -6 route flush cache
+		done
+		peers_kill
+	done
+}
+
+@test "one that may be cut arrives, however narrow the path" {
+	pasta_start
+	for family in 4 6; do
+		far_peer echo "${ANY[$family]}" 5000
+		# Of IPv6 the first is lost: only the sender may cut.
+		[ $family = 4 ] || guest udp_peer df "do" "$FAR6" 5000 1300
+		[ "$(guest udp_peer df dont "${FAR[$family]}" 5000 1300 9000 \
+			65507)" = "1300 arrived
+9000 arrived
+65507 arrived" ]
+		peers_kill
+	done
+}
+
+@test "low source ports and ports the host has taken are replaced" {
+	pasta_start
+	host_root sysctl -qw net.ipv4.ip_unprivileged_port_start=1024
+	for family in 4 6; do
+		peer remote who "${ANY[$family]}" 5000
+		for port in 53 123 500; do
+			run guest_root udp_peer whoami $port \
+				"${REMOTE[$family]}" 5000
+			[ "$status" = 0 ]
+			[ "${output##* }" -ge 1024 ]
+		done
+		peer host echo "${ANY[$family]}" 6000
+		run guest udp_peer whoami 6000 "${REMOTE[$family]}" 5000
+		[ "$status" = 0 ]
+		[ "${output##* }" != 6000 ]
+		run guest udp_peer whoami 6001 "${REMOTE[$family]}" 5000
+		[ "${output##* }" = 6001 ]
+		peers_kill
+	done
+}
+
+@test "everybody a guest's port talks to sees the same port" {
+	pasta_start
+	for family in 4 6; do
+		peer remote who "${ANY[$family]}" 5000
+		peer remote who "${ANY[$family]}" 5001
+		peer host who "${LOOPBACK[$family]}" 5002
+		run guest_root udp_peer whoami 123 "${REMOTE[$family]}" 5000 \
+			"${REMOTE[$family]}" 5001 "${GATEWAY[$family]}" 5002
+		[ "$status" = 0 ]
+		[ "${lines[0]}" = "${lines[1]}" ]
+		[ "${lines[2]##* }" = "${lines[1]##* }" ]
+		peers_kill
+	done
+}
+
+@test "a forwarded port is the guest's own in both directions" {
+	pasta_start -u 5300:5353
+	for family in 4 6; do
+		peer remote who "${ANY[$family]}" 5000
+		run guest udp_peer whoami 5353 "${REMOTE[$family]}" 5000
+		[ "$output" = "${HOST[$family]} 5300" ]
+		peer guest echo "${ANY[$family]}" 5353
+		remote udp_peer ask "${HOST[$family]}" 5300 1 1400
+		peers_kill
+	done
+}
+
+@test "a port the guest has sent from can become a service" {
+	pasta_start -u auto
+	for family in 4 6; do
+		peer remote who "${ANY[$family]}" 5000
+		run guest udp_peer whoami 5003 "${REMOTE[$family]}" 5000
+		[ "${output##* }" = 5003 ]
+		peer guest echo "${ANY[$family]}" 5003
+		eventually remote timeout 0.5 udp_peer ask "${HOST[$family]}" \
+			5003 1
+		run remote udp_peer ask "${HOST[$family]}" 5003 1 2 3
+		[ "$status" = 0 ]
+		peers_kill
+	done
+}
+
+@test "only who was asked may answer" {
+	pasta_start
+	for family in 4 6; do
+		peer remote two_faced "${ANY[$family]}" 5000 5001
+		[ "$(guest udp_peer stranger 6000 "${REMOTE[$family]}" 5000)" \
+			= 1 ]
+		peers_kill
+	done
+}
+
+@test "broadcasts reach the network, and the answer comes back" {
+	pasta_start
+	peer remote echo 0.0.0.0 5000
+	for to in 255.255.255.255 10.77.0.255; do
+		guest udp_peer broadcast $to 5000 | grep -qx '10.77.0.[23]'
+	done
+}
+
+@test "several members of a group answer one question" {
+	pasta_start
+	for group in 239.1.1.1 ff15::77; do
+		peer remote member $group 5353 one eth0
+		start remote udp_peer member $group 5353 two eth0
+		peers+=("$STARTED")
+		eventually guest udp_peer group $group 5353 1 2
+		[ "$(guest udp_peer group $group 5353 1 2)" = 'one two' ]
+		peers_kill
+	done
+}
+
+@test "TTL and TOS are the guest's, and TOS of the answer is the answer's" {
+	pasta_start
+	for family in 4 6; do
+		peer remote marks "${ANY[$family]}" 5000
+		[ "$(guest udp_peer marked "${REMOTE[$family]}" 5000 17 72)" = \
+			'17 72 40' ]
+		[ "$(guest udp_peer marked "${REMOTE[$family]}" 5000 64 0)" = \
+			'64 0 40' ]
+		peers_kill
+	done
+}
+
+@test "trains cut by the sender's kernel keep their boundaries" {
+	local got=$BED/tmp/got
+
+	pasta_start -u 5000
+	for family in 4 6; do
+		for path in tap_out tap_in; do
+			dial $path $family
+			start "$SERVER_AT" sh -c "exec udp_peer sizes \
+				${ANY[$family]} 5000 60 >$got"
+			eventually udp_bound "$SERVER_AT" "${ANY[$family]}" 5000
+			$CLIENT udp_peer trains "$ADDR" 5000 1200 5 300 10
+			eventually gone "$STARTED"
+			[ "$(fold_by 6 <"$got")" = \
+				'1200 1200 1200 1200 1200 300' ]
+		done
+	done
+}
+
+# So many words a line; lines that occur, once each
+fold_by() { xargs -n "$1" | sort -u; }
+
+@test "20000 destinations of one port are one descriptor" {
+	local before
+
+	pasta_start
+	for prefix in 10.78 fd78::; do
+		case $prefix in *:*) any=:: ;; *) any=0.0.0.0 ;; esac
+		before=$(daemon_fds)
+		peer remote echo $any 5000
+		guest udp_peer swarm $prefix 5000 20000
+		[ "$(daemon_fds)" = $((before + 1)) ]
+		peers_kill
+	done
+}
+
+@test "dig asks a resolver, also one that is the host's" {
+	pasta_start
+	for family in 4 6; do
+		start remote_root udp_peer resolver "${REMOTE[$family]}" 53
+		start host_root udp_peer resolver "${LOOPBACK[$family]}" 53
+		eventually udp_bound remote "${REMOTE[$family]}" 53
+		eventually udp_bound host "${LOOPBACK[$family]}" 53
+		for server in "${REMOTE[$family]}" "${GATEWAY[$family]}"; do
+			guest dig +time=5 +tries=1 @"$server" example.org |
+				grep -q 'status: NOERROR'
+		done
+	done
+}
+
+@test "iperf3 sends datagrams both ways" {
+	pasta_start
+	for family in 4 6; do
+		start remote iperf3 -s -1 -B "${REMOTE[$family]}" -p 5000
+		eventually listening remote 5000
+		guest iperf3 -c "${REMOTE[$family]}" -p 5000 -u -b 20M -l 1420 \
+			-t 1 >/dev/null
+		start remote iperf3 -s -1 -B "${REMOTE[$family]}" -p 5000
+		eventually listening remote 5000
+		guest iperf3 -c "${REMOTE[$family]}" -p 5000 -u -b 20M -l 1420 \
+			-t 1 -R >/dev/null
+	done
+}
+
+@test "a question and its answer cost at most six system calls" {
+	local calls
+
+	pasta_start
+	track "$(remote load userve -d :: 5000 3>&-)"
+	daemon_syscalls 4 >"$BED/tmp/calls" &
+	calls=$!
+	sleep 1
+	guest load urr -t 1 -s 64 "${REMOTE[4]}" 5000 >"$BED/tmp/urr"
+	wait $calls
+	calls=$(cat "$BED/tmp/calls")
+	ops=$(field ops "$(cat "$BED/tmp/urr")")
+	echo "$calls calls for $ops answers"
+	[ "$ops" -gt 100 ]
+	[ "$calls" -le $((ops * 6 + 100)) ]
+}
+
+@test "datagrams for a guest's port that is closed do not keep anybody awake" {
+	pasta_start -u 5000
+	for _ in 1 2 3; do
+		remote udp_peer knock "${HOST[4]}" 5000
+		remote udp_peer knock "${HOST[6]}" 5000
+	done
+	settled daemon_sleeps
+}
