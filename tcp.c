@@ -103,6 +103,22 @@ void tcp_abort(struct tcp_conn *c, enum tcp_why why)
 	tcp_end(c);
 }
 
+/* The peer was told that we have it. A server that refuses the rest of a long
+ * request answers, closes and resets: the guest is to see that answer. */
+void tcp_host_reset(struct tcp_conn *c)
+{
+	int rc = 0;
+
+	c->flags |= TCP_HOST_GONE | TCP_READABLE;
+	if (c->state == TCP_ST_ESTABLISHED) {
+		do {
+			rc = tcp_out_data(c);
+		} while (rc > 0);
+	}
+	if (!rc)
+		tcp_abort(c, TCP_WHY_HOST_RESET);
+}
+
 bool tcp_close_if_done(struct tcp_conn *c)
 {
 	if (!tcp_has(c, TCP_HOST_SHUT) || !tcp_fin_acked(c))
@@ -370,7 +386,7 @@ void tcp_event(struct flow *f, unsigned side, uint32_t events)
 			return;
 		}
 		flow_debug(f, "host socket: %s", strerror(e));
-		tcp_abort(c, TCP_WHY_HOST_RESET);
+		tcp_host_reset(c);
 		return;
 	}
 

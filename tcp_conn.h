@@ -60,7 +60,8 @@ enum tcp_state {
 	X(PROBING,	"next segment ignores the window: a probe")	\
 	X(PEEK_OFF,	"SO_PEEK_OFF is set: reads start at to_guest.next") \
 	X(KEEPALIVE,	"SO_KEEPALIVE is set, as the guest does it")	\
-	X(ROOM_KNOWN,	"the host socket was full: room limits the window")
+	X(ROOM_KNOWN,	"the host socket was full: room limits the window") \
+	X(HOST_GONE,	"the host's peer has reset: there is no end of file")
 
 enum tcp_flag_bit {
 #define X(name, text) TCP_BIT_##name,
@@ -164,6 +165,9 @@ void tcp_transition(struct tcp_conn *c, enum tcp_state to);
 /* RST to both sides, and gone. The one caller that owns the flow at the time
  * must not touch it afterwards. */
 void tcp_abort(struct tcp_conn *c, enum tcp_why why);
+/* The host's peer has reset: what it sent before goes to the guest, as far as
+ * the window reaches, then a reset. The connection is gone. */
+void tcp_host_reset(struct tcp_conn *c);
 /* Everything that ends a connection well has happened: close and free. */
 bool tcp_close_if_done(struct tcp_conn *c);
 /* Both handshakes are done. */

@@ -61,7 +61,7 @@ static ssize_t tcp_in_send(struct tcp_conn *c, struct iovec *iov, unsigned cnt,
 
 	if (n < 0 && errno != EAGAIN && errno != ENOBUFS && errno != ENOMEM) {
 		flow_debug(&c->flow, "send: %s", strerror(errno));
-		tcp_abort(c, TCP_WHY_HOST_RESET);
+		tcp_host_reset(c);
 		return -1;
 	}
 	n = MAX(n, 0);

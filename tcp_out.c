@@ -475,7 +475,8 @@ static void tcp_out_exhausted(struct tcp_conn *c, size_t len)
 	if (tcp_has(c, TCP_URGENT) && !tcp_has(c, TCP_PEEK_OFF) &&
 	    g->next != g->base)
 		return;
-	if (!tcp_has(c, TCP_PEER_FIN) || tcp_has(c, TCP_HOST_EOF))
+	if (!tcp_has(c, TCP_PEER_FIN) || tcp_has(c, TCP_HOST_EOF) ||
+	    tcp_has(c, TCP_HOST_GONE))
 		return;
 	c->flags |= TCP_HOST_EOF;
 	g->eof_seq = g->next + (uint32_t)len;

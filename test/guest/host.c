@@ -224,21 +224,50 @@ static void cmd_connected(char **tok)
 		fail("not connected");
 }
 
-static void cmd_send(char **tok)
+static void cmd_reset(char **tok)
+{
+	struct linger lin = { .l_onoff = 1 };
+	struct conn *c = conn_cur();
+
+	(void)tok;
+	if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &lin, sizeof(lin)))
+		fail("SO_LINGER: %s", strerror(errno));
+	close_keep_errno(&c->fd);
+	settle();
+}
+
+static void queue(const char *what)
 {
 	struct conn *c = conn_cur();
 	size_t len, at = c->sent.len;
 
-	if (tok[0][0] == '"') {
-		len = unquote(tok[0], buf, sizeof(buf));
+	if (what[0] == '"') {
+		len = unquote(what, buf, sizeof(buf));
 		bytes_grow(&c->sent, at + len, pattern_host);
 		memcpy(c->sent.p + at, buf, len);
 	} else {
-		len = (size_t)number(tok[0]);
+		len = (size_t)number(what);
 		bytes_grow(&c->sent, at + len, pattern_host);
 	}
 	c->pending += len;
+}
+
+static void cmd_send(char **tok)
+{
+	queue(tok[0]);
 	settle();
+}
+
+/* Data and a reset, before the daemon sees either. */
+static void cmd_last(char **tok)
+{
+	struct conn *c = conn_cur();
+
+	queue(tok[0]);
+	push(c);
+	if (c->pending)
+		fail("host: last: too much for the socket");
+	cmd_reset(tok);
 }
 
 static void cmd_urgent(char **tok)
@@ -367,18 +396,6 @@ static void cmd_close(char **tok)
 	settle();
 }
 
-static void cmd_reset(char **tok)
-{
-	struct linger lin = { .l_onoff = 1 };
-	struct conn *c = conn_cur();
-
-	(void)tok;
-	if (setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &lin, sizeof(lin)))
-		fail("SO_LINGER: %s", strerror(errno));
-	close_keep_errno(&c->fd);
-	settle();
-}
-
 /* On the listener, too: inherited by what it accepts. */
 static void cmd_rcvbuf(char **tok)
 {
@@ -432,6 +449,7 @@ static const struct {
 	{ "connect",	0, cmd_connect },
 	{ "connected",	0, cmd_connected },
 	{ "send",	1, cmd_send },
+	{ "last",	1, cmd_last },
 	{ "urgent",	1, cmd_urgent },
 	{ "recv",	1, cmd_recv },
 	{ "received",	1, cmd_received },
