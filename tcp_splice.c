@@ -502,6 +502,15 @@ static int dir_pass_fin(struct splice_conn *c, unsigned from)
 	return 0;
 }
 
+/* Side @from has failed, but a reset does not take back what was acknowledged
+ * before: as much as the other side has room for goes there first. */
+static void conn_rescue(struct splice_conn *c, unsigned from)
+{
+	if (!c->from[from].eof)
+		c->ready[from] |= READY_IN;
+	(void)dir_run(c, from);
+}
+
 bool tcp_splice_work(struct flow *f)
 {
 	struct splice_conn *c = (struct splice_conn *)f;
@@ -515,6 +524,7 @@ bool tcp_splice_work(struct flow *f)
 		else if (!rc)
 			rc = dir_pass_fin(c, from);
 		if (rc < 0) {
+			conn_rescue(c, !from);
 			conn_fail(c, "Moving data", -rc);
 			return false;
 		}
@@ -552,6 +562,7 @@ void tcp_splice_event(struct flow *f, unsigned side, uint32_t events)
 	if (events & EPOLLERR) {
 		int error = sock_error(c->fd[side]);
 
+		conn_rescue(c, side);
 		conn_fail(c, side == SIDE_INI ? "Accepted socket" :
 						"Connected socket",
 			  error < 0 ? -error : error);

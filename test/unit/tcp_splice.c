@@ -635,6 +635,44 @@ TEST(reset_by_either_end_reaches_the_other)
 	}
 }
 
+TEST(what_was_sent_before_a_reset_arrives_before_it)
+{
+	for EACH_FAMILY(fam) {
+		for (unsigned end = 0; end < 2; end++) {
+			struct conn c = conn_open(fam, 0);
+			int to = end ? c.client : c.server;
+			char got[16];
+
+			EQ(send(end ? c.server : c.client, "too large", 9, MSG_NOSIGNAL), 9);
+			sock_reset(end ? &c.server : &c.client);
+			settle_gone();
+			EQ(recv(to, got, sizeof(got), MSG_DONTWAIT), 9);
+			OK(!memcmp(got, "too large", 9));
+			EQ(error_of(to), ECONNRESET);
+			conn_close(&c);
+		}
+	}
+}
+
+/* A server that answers, and closes without reading the rest of the request. */
+TEST(answer_before_a_reset_arrives_though_data_goes_the_other_way)
+{
+	for EACH_FAMILY(fam) {
+		struct conn c = conn_open(fam, 0);
+		char got[16];
+
+		EQ(send(c.client, "one", 3, MSG_NOSIGNAL), 3);
+		settle(10);
+		EQ(send(c.server, "too large", 9, MSG_NOSIGNAL), 9);
+		EQ(send(c.client, "two", 3, MSG_NOSIGNAL), 3);
+		close_keep_errno(&c.server);
+		settle_gone();
+		EQ(recv(c.client, got, sizeof(got), MSG_DONTWAIT), 9);
+		EQ(error_of(c.client), ECONNRESET);
+		conn_close(&c);
+	}
+}
+
 TEST(reset_while_blocked_reaches_the_other)
 {
 	for EACH_FAMILY(fam) {
