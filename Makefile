@@ -39,14 +39,14 @@ TOOLS := $(TOOL_SRC:tools/%.c=$(BIN)/%)
 # --- how it is compiled ----------------------------------------------------
 
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
-ALL_CFLAGS = -std=c11 -D_GNU_SOURCE $(DEFS) -I. \
+ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(DEFS) -I. \
 	$(WARN) $(WARN_MORE) $(if $(WERROR),-Werror) \
 	-fPIE -fstack-protector-strong $(SAN_FLAGS) $(CPPFLAGS) $(CFLAGS)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 
-.PHONY: all check check-kernel lint check-unit check-guest check-sys bench fuzz fuzz-run \
+.PHONY: all static check check-kernel check-cross lint check-unit check-guest check-sys bench fuzz fuzz-run \
 	cov tidy sizes doc install clean help FORCE
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -79,6 +79,16 @@ $(O)/version: FORCE
 -include $(patsubst %.c,$(O)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC) \
 	$(GUEST_SRC))
 
+# One file that runs anywhere. Debian's musl-gcc does not know how to link a
+# position-independent static program, nor where kernel headers are.
+MULTIARCH = $(shell $(CC) -print-multiarch)
+static:	## build/static/passt, linked with musl, for any Linux
+	@$(MAKE) O=build/static CC='musl-gcc -idirafter /usr/include \
+		-idirafter /usr/include/$(MULTIARCH)' \
+		LDFLAGS='-static -nostartfiles -Wl,-pie,--no-dynamic-linker \
+		-Wl,-z,text $(LDFLAGS) \
+		/usr/lib/$(MULTIARCH:gnu=musl)/rcrt1.o' all
+
 # --- tests -----------------------------------------------------------------
 
 # Prerequisites from the "links:" comments.
@@ -104,6 +114,9 @@ check: lint check-unit check-guest	## all that runs in seconds, without root
 
 check-kernel:	## what we rely on the kernel for, one program a fact
 	@test/kernel/run
+
+check-cross:	## unit tests on other machines, T=aarch64, i686, s390x
+	@test/cross $(T)
 
 lint:	## layers, headers, words that must not be there
 	@CC='$(CC)' test/lint/run

@@ -6,7 +6,7 @@
  * behind.
  */
 /* links: log timer util */
-/* wrap: fallocate pwrite */
+/* wrap: fallocate64 pwrite64 */
 #include "log.h"
 
 #include <errno.h>
@@ -32,18 +32,18 @@ static char dir[] = "/tmp/passt-log-XXXXXX";
 static char path[PATH_MAX], err_path[PATH_MAX];
 static char text[LIMIT * 4];		/* what was read last */
 
-int __real_fallocate(int fd, int mode, off_t off, off_t len);
-int __wrap_fallocate(int fd, int mode, off_t off, off_t len);
+int __real_fallocate64(int fd, int mode, off_t off, off_t len);
+int __wrap_fallocate64(int fd, int mode, off_t off, off_t len);
 
-ssize_t __real_pwrite(int fd, const void *p, size_t n, off_t off);
-ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t off);
+ssize_t __real_pwrite64(int fd, const void *p, size_t n, off_t off);
+ssize_t __wrap_pwrite64(int fd, const void *p, size_t n, off_t off);
 
 static int pwrites_left = INT_MAX;	/* that work, before the disk is full */
 
-ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t off)
+ssize_t __wrap_pwrite64(int fd, const void *p, size_t n, off_t off)
 {
 	if (pwrites_left-- > 0)
-		return __real_pwrite(fd, p, n, off);
+		return __real_pwrite64(fd, p, n, off);
 	errno = ENOSPC;
 	return -1;
 }
@@ -51,11 +51,11 @@ ssize_t __wrap_pwrite(int fd, const void *p, size_t n, off_t off)
 static bool collapse_refused;
 static unsigned collapse_calls;
 
-int __wrap_fallocate(int fd, int mode, off_t off, off_t len)
+int __wrap_fallocate64(int fd, int mode, off_t off, off_t len)
 {
 	collapse_calls++;
 	if (!collapse_refused)
-		return __real_fallocate(fd, mode, off, len);
+		return __real_fallocate64(fd, mode, off, len);
 	errno = EOPNOTSUPP;
 	return -1;
 }
@@ -379,7 +379,7 @@ static bool can_collapse(const char *where)
 	if (fd < 0)
 		return false;
 	if (write(fd, page, sizeof(page)) == sizeof(page))
-		ok = !__real_fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, 12288);
+		ok = !__real_fallocate64(fd, FALLOC_FL_COLLAPSE_RANGE, 0, 12288);
 	close(fd);
 	unlink(name);
 	return ok;
