@@ -148,7 +148,7 @@ void conf_summary(const struct conf *c);	/* info level */
 bool netlink_template(struct host *h, enum fam fam, unsigned want_ifindex,
 		      char err[ERR_MAX]);
 int netlink_open(void);			/* in the caller's namespace */
-/* cli.md 2.10, inside the namespace: lo up; tap (when @tap_ifindex) MAC, MTU,
+/* netlink_setup.c: cli.md 2.10, inside the namespace: lo up; tap (when @tap_ifindex) MAC, MTU,
  * up, addresses and routes as @c says. @host_fd: a netlink socket opened on
  * the host, for what is copied. Updates c->net[].enabled where the kernel
  * lacks a family. *tap_mac and *tap_ll report what the tap has. */

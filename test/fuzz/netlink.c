@@ -4,7 +4,7 @@
  * Every message is read as a route, as an address, as a neighbour, and copied. What a copy
  * contains has to be readable again, with all hops by the new interface.
  */
-/* links: setup/netlink addr buf util log timer */
+/* links: setup/netlink_msg addr buf util */
 #include "setup/netlink.h"
 
 #include <assert.h>
