@@ -165,3 +165,10 @@ bool str_copy(char *dst, size_t size, const char *src)
 	dst[n] = '\0';
 	return n == len;
 }
+
+void str_printable(char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			*s = '?';
+}

@@ -39,6 +39,8 @@ void close_keep_errno(int *fd);
 
 /* strlcpy(): false when @src did not fit. */
 bool str_copy(char *dst, size_t size, const char *src);
+/* Control characters become "?": what users wrote, quoted in one line. */
+void str_printable(char *s);
 
 /* Whether a sequence number lies before another, RFC 9293 3.4. */
 static inline bool seq_lt(uint32_t a, uint32_t b)

@@ -32,7 +32,7 @@ void about(const struct request *req, const char *version)
 	case ACT_RUN:
 		return;
 	case ACT_HELP:
-		cmdline_usage(req, false);
+		cmdline_usage(req->mode);
 		break;
 	case ACT_VERSION:
 		print_version(req, version);

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "util.h"
+
 void die(const char *fmt, ...)
 {
 	char text[2 * ERR_MAX];
@@ -20,6 +22,7 @@ void die(const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
 	va_end(ap);
+	str_printable(text);
 	err("%s", text);
 	log_sync();
 	exit(EXIT_FAILURE);	/* not _exit(): see process.c */

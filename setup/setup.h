@@ -26,9 +26,10 @@
 /* Prints one line to the log's sinks and exits 1. */
 _Noreturn void die(const char *fmt, ...) PRINTF(1, 2);
 
-/* --- request: cmdline.c, generated from options.def --- */
+/* --- request: cmdline*.c, generated from options.def --- */
 
 #define REQ_SPECS_MAX	512
+#define REQ_DEPRECATED_MAX 8
 
 struct request_net {		/* options given once per family */
 	struct addr address;	bool has_address;
@@ -59,7 +60,7 @@ struct request {
 
 	/* process, log */
 	enum log_level level;
-	bool quiet, foreground, deprecated_stderr, one_off, chroot_fallback;
+	bool quiet, foreground, one_off, chroot_fallback;
 	unsigned stats_s;
 	const char *log_file;	uint64_t log_size;	/* 0: default */
 	const char *runas, *pid_file, *pcap, *control_path;
@@ -87,6 +88,9 @@ struct request {
 	bool no_map_gw, map_loopback_none, map_guest_none, freebind;
 	bool no_tcp, no_udp, no_icmp, no_dhcp, no_dhcpv6, no_ndp, no_ra;
 
+	struct {		/* to be warned of */
+		const char *option, *instead;
+	} deprecated[REQ_DEPRECATED_MAX]; unsigned deprecated_cnt;
 	struct request_spec spec[REQ_SPECS_MAX]; unsigned spec_cnt;
 	bool given_t, given_u, given_T, given_U;
 };
@@ -94,7 +98,7 @@ struct request {
 /* False: @err holds one line. argv stays referenced. */
 bool cmdline_parse(struct request *req, int argc, char **argv,
 		   char err[ERR_MAX]);
-void cmdline_usage(const struct request *req, bool to_stderr);
+void cmdline_usage(enum mode mode);	/* on standard output */
 
 /* about.c: what the other actions print; exits, unless it is ACT_RUN. */
 void about(const struct request *req, const char *version);

@@ -4,7 +4,7 @@
  * Words are separated by NUL. What is accepted has to lead to a configuration,
  * or to an error that says something.
  */
-/* links: setup/cmdline setup/derive fwd_spec addr buf util */
+/* links: setup/cmdline setup/cmdline_value setup/derive fwd_spec addr buf util */
 #include "setup/setup.h"
 
 #include <assert.h>

@@ -5,12 +5,11 @@
  * accepted, and of lines that are refused with words the error has to contain.
  * That every option is in one of them is checked against options.def.
  */
-/* links: setup/cmdline addr buf util */
+/* links: setup/cmdline setup/cmdline_value addr buf util */
 #include "setup/setup.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "test/unit/test.h"
 #include "util.h"
@@ -178,6 +177,7 @@ TEST(addresses_carry_prefix_lengths)
 	GIVES("passt -a 192.0.2.1", NET4.has_address && NET4.prefix_len == -1);
 	GIVES("passt -a 192.0.2.1/24", NET4.prefix_len == 24);
 	GIVES("passt -a 192.0.2.1/0", NET4.prefix_len == -1);
+	GIVES("passt -a 192.0.2.1/024", NET4.prefix_len == 24);
 	GIVES("passt -a [192.0.2.1]/24", NET4.prefix_len == 24);
 	GIVES("passt -a ::ffff:192.0.2.1/120", NET4.prefix_len == 24 &&
 	      addr_is(&NET4.address, "192.0.2.1"));
@@ -270,6 +270,30 @@ TEST(too_many_port_specifications_are_refused)
 	OK(!parse(line));
 }
 
+TEST(deprecated_options_are_noted_to_be_warned_of)
+{
+	GIVES("pasta --config-net --no-copy-addrs --stderr 1",
+	      req.deprecated_cnt == 2 &&
+	      !strcmp(req.deprecated[0].option, "stderr") &&
+	      !strcmp(req.deprecated[1].option, "no-copy-addrs") &&
+	      !strcmp(req.deprecated[1].instead, "give --address instead"));
+	GIVES("pasta --config-net --gateway 192.0.2.1", !req.deprecated_cnt);
+}
+
+TEST(control_characters_do_not_break_the_line)
+{
+	char *argv[] = { "passt", "--mtu", "1\n2", NULL };
+
+	OK(!cmdline_parse(&req, 3, argv, err));
+	STREQ(err, "--mtu: '1?2' is not a number from 0 to 65521");
+	argv[1] = "--a\nb";
+	OK(!cmdline_parse(&req, 2, argv, err));
+	OK(!strchr(err, '\n'));
+	argv[0] = "a\nb";
+	OK(!cmdline_parse(&req, 1, argv, err));
+	OK(!strchr(err, '\n'));
+}
+
 TEST(statistics_need_somewhere_to_go)
 {
 	GIVES("passt --stats 5 -f", req.stats_s == 5);
@@ -347,7 +371,11 @@ static const struct {
 	{ "passt --log-file _", "--log-file" },
 	{ "passt --log-size 40959", "--log-size: '40959'" },
 	{ "passt --log-size 1M", "--log-size: '1M'" },
-	{ "passt --runas _", "--runas" },
+	{ "passt --runas _", "--runas: ''" },
+	{ "passt --runas :", "--runas: ':'" },
+	{ "passt --runas 0:", "--runas: '0:'" },
+	{ "passt --runas :0", "--runas: ':0'" },
+	{ "passt --runas a:b:c", "--runas: 'a:b:c'" },
 	{ "passt --pid _", "--pid" }, { "passt --pcap _", "--pcap" },
 	{ "passt -f --stats x", "--stats: 'x'" },
 	{ "passt --socket _", "--socket" },
@@ -359,7 +387,13 @@ static const struct {
 	{ "pasta --netns _", "--netns" }, { "pasta --userns _", "--userns" },
 	{ "pasta --ns-ifname _", "--ns-ifname" },
 	{ "pasta --ns-ifname sixteencharacter", "'sixteencharacter'" },
+	{ "pasta --ns-ifname a/b", "'a/b'" },
+	{ "pasta --ns-ifname a:b", "'a:b'" },
+	{ "pasta --ns-ifname tap%d", "'tap%d'" },
+	{ "pasta --ns-ifname a+b", "'a b'" },
+	{ "pasta --ns-ifname .", "'.'" }, { "pasta --ns-ifname ..", "'..'" },
 	{ "pasta --ns-mac-addr 2:0:0:0:0:1", "'2:0:0:0:0:1'" },
+	{ "pasta --ns-mac-addr 03:00:00:00:00:01", "multicast" },
 	{ "passt --mac-addr 52:54:00:12:34:5g", "--mac-addr" },
 	{ "passt --address _", "--address" },
 	{ "passt --address 0.0.0.0", "unspecified" },
@@ -372,6 +406,8 @@ static const struct {
 	{ "passt --address 192.0.2.1/33", "'192.0.2.1/33'" },
 	{ "passt --address 192.0.2.1/", "'192.0.2.1/'" },
 	{ "passt --address 192.0.2.1/24x", "'192.0.2.1/24x'" },
+	{ "passt --address 192.0.2.1/0x18", "'192.0.2.1/0x18'" },
+	{ "passt --address 192.0.2.1/+24", "'192.0.2.1/ 24'" },
 	{ "passt --address 192.0.2.1x", "'192.0.2.1x'" },
 	{ "passt --address 2001:db8::1/129", "'2001:db8::1/129'" },
 	{ "passt --address ::ffff:192.0.2.1/24", "from 96 to 128" },
@@ -394,6 +430,10 @@ static const struct {
 	{ "passt --outbound ::1", "loopback" },
 	{ "passt --outbound ff02::1", "multicast" },
 	{ "passt --outbound 0.0.0.0", "unspecified" },
+	{ "passt --outbound ::192.0.2.1", "IPv4-compatible" },
+	{ "passt --outbound ::ffff:192.0.2.1", "IPv4-mapped" },
+	{ "passt --outbound 255.255.255.255", "broadcast" },
+	{ "passt --outbound x", "--outbound: 'x'" },
 	{ "passt --outbound-if4 _", "--outbound-if4" },
 	{ "passt --outbound-if6 sixteencharacter", "--outbound-if6" },
 	{ "passt --mtu 65522", "--mtu: '65522'" },
@@ -408,6 +448,12 @@ static const struct {
 	{ "passt --search a+b+c+d+e+f+g", "--search" },
 	{ "passt --map-host-loopback 127.0.0.1", "loopback" },
 	{ "passt --map-host-loopback x", "'x'" },
+	{ "passt --map-host-loopback 0.0.0.0", "unspecified" },
+	{ "passt --map-guest-addr ::1", "loopback" },
+	{ "passt --map-guest-addr x", "nor none" },
+	{ "passt --dns-forward 255.255.255.255", "broadcast" },
+	{ "passt --dns-host 255.255.255.255", "broadcast" },
+	{ "passt --dns ::ffff:192.0.2.1", "mapped" },
 	{ "passt --map-guest-addr ff02::1", "multicast" },
 
 	/* Modes. */
@@ -562,7 +608,34 @@ TEST(clients_command_lines_are_accepted_as_they_are)
 		 "2001:db8:ac10:fd01::1:10/22:2022,1000-1050,~1020,~1030-1040 "
 		 "--udp-ports 1.2.3.4%eth0/5000-5020:6000-6020,~5010-5015 "
 		 "--tcp-ports 80 --tcp-ports 443:344"),
-		/* QEMU */
+		/* QEMU, libguestfs, libkrun, crun, muvm */
+		("passt --one-off --socket /tmp/S --pid /tmp/P --address "
+		 "169.254.2.15 --netmask 16 --mac-addr 52:56:00:00:00:02 "
+		 "--gateway 169.254.2.2"),
+		"passt -f --fd 5", "passt -t all -f --fd 5",
+		"passt -t all -u all --no-dhcp-dns --no-map-gw --fd 5",
+		/* Lix, sandboxes, qemus */
+		("pasta --quiet --foreground --config-net "
+		 "--gateway 169.254.1.1 --address 169.254.1.2 --netmask 16 "
+		 "--dns-forward 169.254.1.1 "
+		 "--gateway 64:ff9b:1:4b8e:472e:a5c8:a9fe:0101 "
+		 "--address 64:ff9b:1:4b8e:472e:a5c8:a9fe:0102 "
+		 "--dns-forward 64:ff9b:1:4b8e:472e:a5c8:a9fe:0101 "
+		 "--ns-ifname eth0 --no-netns-quit --netns /proc/self/fd/0 "
+		 "--userns /proc/self/fd/1"),
+		("pasta --config-net --foreground --userns /proc/9/fd/7 "
+		 "--pid /proc/9/fd/8 4711"),
+		"pasta --config-net --quiet 4711",
+		("pasta --config-net --quiet --no-map-gw -t none -u none "
+		 "-T 5201 -U none -- bwrap --ro-bind / /"),
+		("pasta --map-host-loopback none --map-guest-addr none "
+		 "--no-splice --no-ra --search none --runas 0 true"),
+		("pasta --splice-only --host-lo-to-ns-lo "
+		 "--tcp-ports 127.0.0.1/5000:5100 true"),
+		("passt -4 -a 192.0.2.5 -g 192.0.2.1 -n 255.255.255.0 -m 1500 "
+		 "-t 22,80 -u 53 -H guest -M 02:00:00:00:00:01 "
+		 "--runas 1000:1000 -P /var/run/passt.pid "
+		 "-s /tmp/passt.socket -l /var/log/passt.log -q"),
 		("passt --quiet --fd 5 --mtu 1500 --search a+b --freebind "
 		 "--no-ra --dns-host 127.0.0.53 --mac-addr 52:54:00:12:34:56"),
 	};
@@ -573,56 +646,5 @@ TEST(clients_command_lines_are_accepted_as_they_are)
 		if (!ok)
 			printf("  %s: %s\n", lines[i], err);
 		OK(ok);
-	}
-}
-
-/* What --help prints, caught on its way out. */
-static const char *usage(enum mode mode)
-{
-	static char text[16384];
-	FILE *f = tmpfile();
-	int saved = dup(STDOUT_FILENO);
-	size_t len;
-
-	fflush(stdout);
-	dup2(fileno(f), STDOUT_FILENO);
-	req.mode = mode;
-	cmdline_usage(&req, false);
-	dup2(saved, STDOUT_FILENO);
-	close(saved);
-	rewind(f);
-	len = fread(text, 1, sizeof(text) - 1, f);
-	text[len] = '\0';
-	fclose(f);
-	return text;
-}
-
-TEST(help_lists_the_options_of_its_mode_and_no_others)
-{
-	const char *text = usage(MODE_PASST);
-
-	OK(strstr(text, "Usage: passt [OPTION]...\n"));
-	OK(strstr(text, "  -m, --mtu BYTES "));
-	OK(strstr(text, " --one-off "));
-	OK(strstr(text, " --vhost-user "));
-	OK(!strstr(text, " --netns "));
-	OK(!strstr(text, " --migrate-exit "));
-	OK(strstr(text, "\nPort forwarding\n"));
-	OK(!strstr(text, "\nNamespaces\n"));
-
-	text = usage(MODE_PASTA);
-	OK(strstr(text, "Usage: pasta [OPTION]... [COMMAND [ARG]...]\n"));
-	OK(strstr(text, " --netns NETNS"));
-	OK(strstr(text, "  -T, --tcp-ns SPEC "));
-	OK(!strstr(text, " --one-off "));
-	OK(!strstr(text, " --vhost-user "));
-	OK(!strstr(text, "virtual machine\n"));
-
-	OK(strstr(usage(MODE_VHOST_USER), " --migrate-exit "));
-	for (const char *p = text, *end; *p; p = end + 1) {
-		end = strchrnul(p, '\n');
-		OK(end - p <= 80);
-		if (!*end)
-			break;
 	}
 }

@@ -252,3 +252,11 @@ TEST(sequence_numbers_compare_across_the_wrap)
 	OK(seq_lt(0, 0x7fffffff));
 	OK(!seq_le(0x7fffffff, 0));
 }
+
+TEST(control_characters_do_not_get_into_messages)
+{
+	char text[] = "a\nb\tc\x7f d\xc3\xa4\r";
+
+	str_printable(text);
+	STREQ(text, "a?b?c? d\xc3\xa4?");
+}
