@@ -25,6 +25,8 @@ enum pif { PIF_NONE, PIF_HOST, PIF_TAP, PIF_SPLICE, PIF_COUNT };
 #define CONF_NAME_MAX	253
 #define MTU_MAX		65521u
 #define MTU_DEFAULT	65520u
+#define MTU_MIN_IPV4	68u		/* RFC 791 3.2 */
+#define MTU_MIN_IPV6	1280u		/* RFC 8200 5 */
 #define ETH_FRAME_MAX	65535u
 #define RULES_MAX	255
 #define MAC_OURS_DEFAULT						\

@@ -250,6 +250,7 @@ int main(int argc, char **argv)
 		start_vm(c, listen_fd);
 
 	start_pcap(c);
+	conf_warn(c, &req);
 	if (!process_spawns(&req) || req.level >= LOG_LVL_DEBUG)
 		conf_summary(c);
 	neigh_watch_start();

@@ -22,7 +22,6 @@
 #include "fwd.h"
 #include "util.h"
 
-#define MTU_MIN_IPV6	1280u		/* RFC 8200 5 */
 
 static bool fail(char err[ERR_MAX], const char *fmt, ...)
 PRINTF(2, 3);
@@ -34,6 +33,7 @@ static bool fail(char err[ERR_MAX], const char *fmt, ...)
 	va_start(ap, fmt);
 	vsnprintf(err, ERR_MAX, fmt, ap);
 	va_end(ap);
+	str_printable(err);
 	return false;
 }
 
@@ -124,7 +124,8 @@ static bool derive_net(struct conf *c, const struct request *req,
 	bool is_local = !has_template(rn, hn);
 	struct conf_net *n = &c->net[fam];
 
-	if (is_local && hn->ifindex && *rn->outbound_if && !req->interface)
+	if (is_local && hn->ifindex && !req->interface &&
+	    !strcmp(hn->ifname, rn->outbound_if))
 		return fail(err, "--outbound-if%c: %s has no %s address to "
 			    "give to the guest; say which with --address",
 			    fam == FAM4 ? '4' : '6', rn->outbound_if,
@@ -315,6 +316,9 @@ static bool derive_small_mtu(struct conf *c, char err[ERR_MAX])
 {
 	if (!c->config_net || !c->mtu || c->mtu >= MTU_MIN_IPV6)
 		return true;
+	if (c->mtu < MTU_MIN_IPV4)
+		return fail(err, "--mtu %u: no interface can be set to less "
+			    "than %u; 0 leaves it alone", c->mtu, MTU_MIN_IPV4);
 	c->net[FAM6] = (struct conf_net) { 0 };
 	if (!c->net[FAM4].enabled)
 		return fail(err, "--mtu %u: IPv6 needs at least %u", c->mtu,

@@ -144,7 +144,11 @@ unsigned host_nameservers(const struct host *h, enum fam fam,
 /* --- conf: derive.c, pure --- */
 bool derive_conf(struct conf *c, const struct request *req,
 		 const struct host *h, char err[ERR_MAX]);
+
+/* --- conf, told: summary.c --- */
 void conf_summary(const struct conf *c);	/* info level */
+/* What the user may not expect, and can do something about. */
+void conf_warn(const struct conf *c, const struct request *req);
 
 /* --- acting: netlink.c --- */
 

@@ -104,17 +104,15 @@ static void say_rules(const char *heading, const struct fwd_table *t)
 		info("    %s", fwd_rule_str(&t->rule[i], buf, sizeof(buf)));
 }
 
-static void warn_resolvers(const struct conf *c)
+/* How to get at it. */
+static void say_socket(const struct conf *c)
 {
-	const bool told[FAM_COUNT] = {
-		!c->no_dhcp, !c->no_ra || !c->no_dhcpv6,
-	};
-
-	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++)
-		if (c->advertise_dns && c->net[fam].enabled && told[fam] &&
-		    !c->net[fam].dns_cnt)
-			warn("Couldn't get any nameserver address for %s",
-			     fam_name(fam));
+	if (!*c->socket_path)
+		return;
+	info("You can now start a virtual machine, for example:");
+	info("    qemu-system-x86_64 ... -device virtio-net-pci,netdev=n "
+	     "-netdev stream,id=n,server=off,addr.type=unix,addr.path=%s",
+	     c->socket_path);
 }
 
 void conf_summary(const struct conf *c)
@@ -129,5 +127,60 @@ void conf_summary(const struct conf *c)
 		info("    %s", c->search[i]);
 	say_rules("Inbound (HOST)", &c->inbound);
 	say_rules("Outbound (SPLICE)", &c->outbound);
-	warn_resolvers(c);
+	say_socket(c);
+}
+
+/* --- warnings --- */
+
+static void warn_mtu(const struct conf *c, const struct request *req)
+{
+	const struct {
+		unsigned min;
+		bool wanted;
+	} fams[FAM_COUNT] = {
+		{ MTU_MIN_IPV4, !req->ipv6_only },
+		{ MTU_MIN_IPV6, !req->ipv4_only },
+	};
+
+	for (enum fam fam = FAM4; c->mtu && fam < FAM_COUNT; fam++)
+		if (fams[fam].wanted && c->mtu < fams[fam].min)
+			warn("--mtu %u is less than the %u that %s needs%s",
+			     c->mtu, fams[fam].min, fam_name(fam),
+			     c->net[fam].enabled ? "" : ": doing without");
+}
+
+static void warn_resolvers(const struct conf *c, const struct request *req)
+{
+	const bool told[FAM_COUNT] = {
+		!c->no_dhcp, !c->no_ra || !c->no_dhcpv6,
+	};
+
+	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++)
+		if (!req->dns_none && c->advertise_dns && told[fam] &&
+		    c->net[fam].enabled && !c->net[fam].dns_cnt)
+			warn("Couldn't get any nameserver address for %s; "
+			     "give one with --dns, or say none",
+			     fam_name(fam));
+}
+
+static void warn_forward(const struct conf *c, const struct request *req)
+{
+	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++)
+		if (c->net[fam].enabled && req->net[fam].has_dns_forward &&
+		    !c->net[fam].dns_host_cnt)
+			warn("--dns-forward %s leads nowhere so far: the host "
+			     "has no %s resolver; give one with --dns-host",
+			     str(&c->net[fam].dns_match), fam_name(fam));
+}
+
+void conf_warn(const struct conf *c, const struct request *req)
+{
+	for (unsigned i = 0; i < req->deprecated_cnt; i++)
+		warn("--%s is deprecated: %s", req->deprecated[i].option,
+		     req->deprecated[i].instead);
+	warn_mtu(c, req);
+	if (c->splice_only)
+		return;
+	warn_resolvers(c, req);
+	warn_forward(c, req);
 }

@@ -186,6 +186,11 @@ TEST(an_interface_without_address_is_no_template)
 	OK(!derive(&h, "pasta --outbound-if4 eth0"));
 	OK(strstr(err, "eth0"));
 	derived(&h, "pasta --outbound-if4 eth0 -a 192.0.2.99");
+
+	/* One that is not there yet is not to blame. */
+	derived(&h, "pasta --outbound-if4 eth7");
+	EQ(N4.ifindex, 0);
+	STREQ(N4.outbound_if, "eth7");
 }
 
 TEST(a_family_that_is_off_is_nothing_at_all)
@@ -590,6 +595,12 @@ TEST(an_mtu_too_small_for_ipv6_leaves_ipv4)
 	OK(N6.enabled);
 	OK(!derive(&h, "pasta --config-net -6 -m 1000"));
 	OK(strstr(err, "1280"));
+	OK(!derive(&h, "pasta --config-net -m 67"));
+	OK(strstr(err, "68"));
+	derived(&h, "pasta --config-net -m 68");
+	OK(N4.enabled);
+	derived(&h, "pasta -m 67");
+	OK(N6.enabled);
 }
 
 /* --- ports --- */
