@@ -134,9 +134,12 @@ int netlink_dump_routes(int fd, enum fam fam, nl_take_fn take, void *ctx)
 		.rtm_family = (uint8_t)addr_af(fam), .rtm_table = RT_TABLE_MAIN,
 		.rtm_type = RTN_UNICAST,
 	};
+	int rc;
 
 	dump_request(RTM_GETROUTE, &rtm, sizeof(rtm));
-	return dump(fd, take, ctx);
+	rc = dump(fd, take, ctx);
+	/* Before the first route there is no table either. */
+	return rc == -ENOENT ? 0 : rc;
 }
 
 int netlink_dump_addrs(int fd, enum fam fam, unsigned ifindex, nl_take_fn take,

@@ -275,6 +275,21 @@ TEST(the_template_is_what_the_routes_say)
 	}
 }
 
+TEST(where_there_has_never_been_a_route_there_is_no_template)
+{
+	struct host h = { 0 };
+	char err[ERR_MAX];
+
+	if (!fresh_namespace())
+		SKIP(why_not);
+	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++) {
+		OK(netlink_template(&h, fam, 0, err));
+		EQ(h.net[fam].ifindex, 0);
+		OK(netlink_template(&h, fam, LO_IFINDEX, err));
+		EQ(h.net[fam].ifindex, LO_IFINDEX);
+	}
+}
+
 /* --- neighbours --- */
 
 static char heard[1024];
