@@ -68,8 +68,10 @@ static bool derive_families(struct conf *c, const struct request *req,
 				    "support %s", fam == FAM4 ? '4' : '6',
 				    fam_name(fam));
 		if (unwanted[fam] && *req->net[fam].outbound_if)
-			return fail(err, "--outbound-if%c excludes "
-				    "--ipv%c-only", fam == FAM4 ? '4' : '6',
+			return fail(err, "--outbound-if%c %s excludes "
+				    "--ipv%c-only: drop one of them",
+				    fam == FAM4 ? '4' : '6',
+				    req->net[fam].outbound_if,
 				    fam == FAM4 ? '6' : '4');
 	}
 	if (!c->net[FAM4].enabled && !c->net[FAM6].enabled)

@@ -94,13 +94,13 @@ static void userns_join(const char *path)
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
-		die("Couldn't open user namespace %s: %s", path,
-		    strerror(errno));
+		die("Couldn't open user namespace %s: %s%s", path,
+		    strerror(errno), hint(HINT_USERNS_OPEN, errno));
 	/* To enter one's own is an error, and no news. */
 	if (!same_namespace(fd, "/proc/self/ns/user") &&
 	    setns(fd, CLONE_NEWUSER))
-		die("Couldn't enter user namespace %s: %s", path,
-		    strerror(errno));
+		die("Couldn't enter user namespace %s: %s%s", path,
+		    strerror(errno), hint(HINT_USERNS_JOIN, errno));
 	close_keep_errno(&fd);
 }
 
@@ -121,7 +121,8 @@ static void userns_create(void)
 	snprintf(uid, sizeof(uid), "0 %u 1", geteuid());
 	snprintf(gid, sizeof(gid), "0 %u 1", getegid());
 	if (unshare(CLONE_NEWUSER))
-		die("Couldn't create user namespace: %s", strerror(errno));
+		die("Couldn't create user namespace: %s%s", strerror(errno),
+		    hint(HINT_USERNS, errno));
 	/* After a change of identity, or with file capabilities, our own
 	 * files below /proc are root's. */
 	prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
@@ -241,12 +242,12 @@ static void tap_open(const struct plan *plan, struct netns *ns)
 	ns->tap_fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (ns->tap_fd < 0)
 		report_failure(plan, "Couldn't open /dev/net/tun: %s%s",
-			       strerror(errno), errno == EACCES ?
-			       " (it must be writable to this user)" : "");
+			       strerror(errno), hint(HINT_TUN, errno));
 	rc = tap_create(ns, name);
 	if (rc)
 		report_failure(plan, "Couldn't create interface %s (TUNSETIFF): "
-			       "%s", name, strerror(-rc));
+			       "%s%s", name, strerror(-rc),
+			       hint(HINT_TAP, -rc));
 	ns->tap_ifindex = if_nametoindex(name);
 }
 
@@ -257,13 +258,14 @@ static void agent_enter(const struct plan *plan)
 	if (!plan->netns_path) {
 		if (unshare(CLONE_NEWNET))
 			report_failure(plan,
-				       "Couldn't create network namespace: %s",
-				       strerror(errno));
+				       "Couldn't create network namespace: %s%s",
+				       strerror(errno), hint(HINT_NETNS, errno));
 		return;
 	}
 	if (setns(plan->netns_fd, CLONE_NEWNET))
-		report_failure(plan, "Couldn't enter network namespace %s: %s",
-			       plan->netns_path, strerror(errno));
+		report_failure(plan, "Couldn't enter network namespace %s: "
+			       "%s%s", plan->netns_path, strerror(errno),
+			       hint(HINT_NETNS_JOIN, errno));
 }
 
 static void agent_configure(const struct plan *plan, struct netns *ns)
@@ -398,8 +400,8 @@ static int netns_open(const char *path, bool again)
 	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
 
 	if (path && fd < 0 && (again || errno == ENOENT))
-		die("Couldn't open network namespace %s: %s", path,
-		    strerror(errno));
+		die("Couldn't open network namespace %s: %s%s", path,
+		    strerror(errno), hint(HINT_NETNS_OPEN, errno));
 	return fd;
 }
 

@@ -11,7 +11,7 @@
  *	  | <- 0 --- exits             -- 'g' -->  go: the loop
  *
  * Whichever of the two fails, the other sees the end of the socket pair and
- * gives up: there is no half-started daemon, no PID file without a process.
+ * gives up: there is no half-started daemon, no file without a process.
  *
  * Signals that end us in an orderly way are blocked from the start and read
  * from a descriptor. No handler ever runs. SIGINT and SIGHUP keep what our
@@ -42,13 +42,12 @@
 static struct {
 	const char *path;	/* NULL: none wanted */
 	int fd;
-	bool created;		/* by us: goes away if we fail */
-	pid_t owner;		/* process that writes or removes it */
 } pid_file = { .fd = -1 };
 
 static int signal_fd = -1;
 static int null_fd = -1;
 static int parent_fd = -1;	/* child's end; -1: no parent waits */
+static pid_t parent_pid;	/* in background mode */
 
 /* What they are set to while we run, and what our caller had chosen. */
 static struct {
@@ -68,24 +67,16 @@ SYSCALLS(read, exit_group);
 
 /* --- the PID file --- */
 
-/* Runs at exit(): what nobody has written to by then is of no use. */
-static void pid_file_remove(void)
-{
-	if (pid_file.created && pid_file.owner == getpid())
-		unlink(pid_file.path);
-}
-
 static void pid_file_open(const char *path)
 {
 	const int flags = O_WRONLY | O_CREAT | O_CLOEXEC | O_NOCTTY;
 
 	pid_file.path = path;
-	pid_file.owner = getpid();
 	if (!path)
 		return;
-	atexit(pid_file_remove);
 	pid_file.fd = open(path, flags | O_EXCL, 0600);
-	pid_file.created = pid_file.fd >= 0;
+	if (pid_file.fd >= 0)
+		leftover_add(path);
 	/* It may well exist, be a link, or a pipe one waits at. */
 	if (pid_file.fd < 0)
 		pid_file.fd = open(path, flags, 0600);
@@ -107,7 +98,6 @@ static void pid_file_write(pid_t pid)
 		die("Couldn't write PID file %s: %s", pid_file.path,
 		    strerror(-rc));
 	close_keep_errno(&pid_file.fd);
-	pid_file.created = false;
 }
 
 /* --- descriptors and limits --- */
@@ -203,6 +193,13 @@ bool process_spawns(const struct request *req)
 	return req->mode == MODE_PASTA && !req->pid && !req->netns;
 }
 
+/* Runs at exit(), which in the parent means that start-up failed. */
+static void parent_clean_up(void)
+{
+	if (parent_pid == getpid())
+		leftover_remove();
+}
+
 /* The child is gone. Mostly it has said why, on the stderr we share. */
 static _Noreturn void parent_give_up(pid_t child)
 {
@@ -224,8 +221,11 @@ static _Noreturn void parent_wait(pid_t child, int fd)
 
 	while (poll(pfd, ARRAY_SIZE(pfd), -1) < 0 && errno == EINTR)
 		;
-	if (pfd[1].revents)	/* the child finds us gone, and gives up */
+	if (pfd[1].revents) {	/* neither it nor its files shall stay */
+		kill(child, SIGKILL);
+		waitpid(child, NULL, 0);
 		exit(EXIT_SUCCESS);
+	}
 	if (read_exact(fd, &ready, 1))
 		parent_give_up(child);
 	pid_file_write(child);
@@ -237,13 +237,19 @@ static _Noreturn void parent_wait(pid_t child, int fd)
 void background_start(const struct request *req)
 {
 	int pair[2];
+	bool foreground = req->foreground || process_spawns(req);
 	pid_t child;
 
+	leftover_init(!foreground);
+	if (!foreground) {
+		parent_pid = getpid();
+		atexit(parent_clean_up);
+	}
 	pid_file_open(req->pid_file);
 	null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 	if (null_fd < 0)
 		die("Couldn't open /dev/null: %s", strerror(errno));
-	if (req->foreground || process_spawns(req))
+	if (foreground)
 		return;
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
@@ -266,6 +272,7 @@ void background_ready(void)
 
 	if (parent_fd < 0) {
 		pid_file_write(getpid());
+		leftover_keep();
 		return;
 	}
 	setsid();

@@ -211,8 +211,11 @@ static void identity_user(struct identity *id, const char *text)
 		return;
 	}
 	pw = getpwnam(text);
-	if (!pw || !pw->pw_uid)
-		die("Invalid user '%s' for --runas", text);
+	if (!pw)
+		die("--runas: there is no user '%s'; give one of 'getent "
+		    "passwd', or a number", text);
+	if (!pw->pw_uid)
+		die("--runas: '%s' is root; if that is meant, say 0", text);
 	id->uid = pw->pw_uid;
 	id->gid = pw->pw_gid;
 }
@@ -228,7 +231,8 @@ static void identity_group(struct identity *id, const char *text)
 	}
 	gr = getgrnam(text);
 	if (!gr)
-		die("Invalid group '%s' for --runas", text);
+		die("--runas: there is no group '%s'; give one of 'getent "
+		    "group', or a number", text);
 	id->gid = gr->gr_gid;
 }
 
@@ -239,7 +243,7 @@ static void identity_runas(struct identity *id, const char *runas)
 	size_t len = colon ? (size_t)(colon - runas) : strlen(runas);
 
 	if (!len || len >= sizeof(user))
-		die("Invalid argument '%s' for --runas", runas);
+		die("--runas: '%s' is not a user", runas);
 	memcpy(user, runas, len);
 	user[len] = '\0';
 	identity_user(id, user);
@@ -272,9 +276,11 @@ void sandbox_identity(const struct request *req)
 	if (setgroups(0, NULL) && errno != EPERM)
 		die("Couldn't drop supplementary groups: %s", strerror(errno));
 	if (setresgid(id.gid, id.gid, id.gid))
-		die("Couldn't set GID to %u: %s", id.gid, strerror(errno));
+		die("Couldn't set GID to %u: %s%s", id.gid, strerror(errno),
+		    hint(HINT_IDENTITY, errno));
 	if (setresuid(id.uid, id.uid, id.uid))
-		die("Couldn't set UID to %u: %s", id.uid, strerror(errno));
+		die("Couldn't set UID to %u: %s%s", id.uid, strerror(errno),
+		    hint(HINT_IDENTITY, errno));
 	prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
 	rc = caps_keep(CAPS_SETUP);
 	if (rc)
@@ -284,7 +290,8 @@ void sandbox_identity(const struct request *req)
 void sandbox_userns(void)
 {
 	if (unshare(CLONE_NEWUSER))
-		die("Couldn't create user namespace: %s", strerror(errno));
+		die("Couldn't create user namespace: %s%s", strerror(errno),
+		    hint(HINT_USERNS, errno));
 }
 
 /* --- filesystem --- */

@@ -26,6 +26,12 @@
 /* Prints one line to the log's sinks and exits 1. */
 _Noreturn void die(const char *fmt, ...) PRINTF(1, 2);
 
+/* hint.c: " (what to do about it)", or "". */
+enum hint_about { HINT_USERNS, HINT_USERNS_OPEN, HINT_USERNS_JOIN, HINT_NETNS,
+		  HINT_NETNS_OPEN, HINT_NETNS_JOIN, HINT_TUN, HINT_TAP,
+		  HINT_IDENTITY, HINT_SOCKET, HINT_FD };
+const char *hint(enum hint_about about, int error);
+
 /* --- request: cmdline*.c, generated from options.def --- */
 
 #define REQ_SPECS_MAX	512
@@ -211,6 +217,14 @@ void resolv_watch_expire(void);		/* TIMER_RESOLV_WATCH */
 void neigh_watch_start(void);
 void neigh_watch_handle(struct ev ev, uint32_t events);	/* EV_NEIGH */
 
+/* --- acting: leftover.c, files that a failed start must not leave --- */
+
+/* Once. @parent: a process that waits for us calls leftover_remove(). */
+void leftover_init(bool parent);
+void leftover_add(const char *path);	/* we have just made it */
+void leftover_keep(void);		/* all is well */
+void leftover_remove(void);
+
 /* --- acting: process.c, how our caller sees us --- */
 
 /* Before anything is opened: descriptors 0 to 2 exist, as many more as allowed can, and
@@ -220,7 +234,7 @@ void process_init(void);
 bool process_spawns(const struct request *req);
 /* Opens the PID file. In background mode, forks: the parent waits until
  * background_ready(), writes the PID file and exits 0; or until our end, and
- * exits 1 leaving no PID file. Returns in the child. */
+ * exits 1, leaving no file. Returns in the child. */
 void background_start(const struct request *req);
 /* Everything works: the caller may go on. Leaves its terminal and stdio. */
 void background_ready(void);

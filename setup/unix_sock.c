@@ -40,6 +40,7 @@ static int bind_listen(const struct sockaddr_un *sa)
 		close_keep_errno(&fd);
 		return rc;
 	}
+	leftover_add(sa->sun_path);
 	return fd;
 }
 
@@ -88,11 +89,29 @@ static int probe(struct conf *c)
 	return -EADDRINUSE;
 }
 
+/* --fd: an open number is all the command line can be sure of. */
+static void check_given(int fd)
+{
+	struct sockaddr_storage peer;
+	socklen_t type_len = sizeof(int), peer_len = sizeof(peer);
+	int type, rc = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_len) ||
+	    getpeername(fd, (struct sockaddr *)&peer, &peer_len))
+		rc = errno;
+	else if (type != SOCK_STREAM)
+		rc = EPROTOTYPE;
+	if (rc)
+		die("--fd %d: %s%s", fd, strerror(rc), hint(HINT_FD, rc));
+}
+
 int unix_sock_guest(struct conf *c)
 {
 	bool probing = !*c->socket_path;
 	int fd;
 
+	if (c->guest_fd >= 0)
+		check_given(c->guest_fd);
 	if (c->mode == MODE_PASTA || c->guest_fd >= 0)
 		return -1;
 	fd = probing ? probe(c) : take(c->socket_path);
@@ -103,6 +122,6 @@ int unix_sock_guest(struct conf *c)
 		    "passt_%u.socket, give one with --socket", PROBE_MAX);
 	if (fd == -EBUSY)
 		die("Socket path %s already in use", c->socket_path);
-	die("Failed to bind UNIX domain socket %s: %s", c->socket_path,
-	    strerror(-fd));
+	die("Failed to bind UNIX domain socket: %s: %s%s", c->socket_path,
+	    strerror(-fd), hint(HINT_SOCKET, -fd));
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: setup/resolv_watch setup/derive setup/host setup/netlink
- *	  setup/netlink_msg setup/sandbox setup/die resolver fwd fwd_spec sock
- *	  agent addr buf conf epoll_ctl log timer util */
+ *	  setup/netlink_msg setup/sandbox setup/die setup/hint resolver fwd
+ *	  fwd_spec sock agent addr buf conf epoll_ctl log timer util */
 /* wrap: sandbox_read_below */
 /* resolv_watch.c - a file that changes, as files do, and what is left to read
  *

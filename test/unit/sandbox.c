@@ -4,7 +4,7 @@
  * Each test does it in a child, which then looks at itself, or tries what must
  * not work any more. The child fails by its exit status and says where.
  */
-/* links: setup/sandbox setup/die log timer util */
+/* links: setup/sandbox setup/die setup/hint log timer util */
 #include "setup/setup.h"
 
 #include <errno.h>
