@@ -83,7 +83,7 @@ static bool find_long(struct scan *s, const char *word, size_t len,
 	bool found = false, several = false;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(names); i++) {
-		if (strncmp(names[i].name, word, len))
+		if (!len || strncmp(names[i].name, word, len))
 			continue;
 		several |= found && names[i].id != *id;
 		found = true;
@@ -154,12 +154,17 @@ static bool mode_ok(struct scan *s, unsigned modes)
 		[MODE_PASTA] = "pasta",
 	};
 	unsigned mode = modes ? (unsigned)__builtin_ctz(modes) : 0;
+	enum opt_id id = 0;
 
-	for (enum opt_id id = 0; id < OPT_COUNT; id++)
-		if (s->given[id] && !(option(id)->modes.valid & modes))
-			return refuse(s, "--%s is not valid in %s mode; drop "
-				      "it", option(id)->name, mode_names[mode]);
-	return true;
+	while (id < OPT_COUNT &&
+	       (!s->given[id] || option(id)->modes.valid & modes))
+		id++;
+	if (id == OPT_COUNT)
+		return true;
+	if (option(id)->modes.valid == MODE_SET(MODE_VHOST_USER))
+		return refuse(s, "--%s needs --vhost-user", option(id)->name);
+	return refuse(s, "--%s is not valid in %s mode; drop it",
+		      option(id)->name, mode_names[mode]);
 }
 
 /* Up to the first word that is no option, which *rest then points to. A mode

@@ -148,8 +148,8 @@ static bool take_string(struct scan *s, const struct opt *o)
 	size_t len = strlen(s->value);
 
 	if (!len && o->lim.lo)
-		return refuse(s, "--%s: '' is too short; it needs a %s",
-			      o->name, o->arg);
+		return refuse(s, "--%s: '' is too short; it needs a %.*s",
+			      o->name, (int)strcspn(o->arg, "|"), o->arg);
 	if (len > o->lim.hi)
 		return refuse(s, "--%s: '%.60s%s' is too long; %ju bytes "
 			      "at most", o->name, s->value,

@@ -356,7 +356,7 @@ static bool add_spec(struct conf *c, const struct direction *d,
 
 	if (fwd_parse_spec(t, &ctx, text, why, sizeof(why)))
 		return true;
-	return fail(err, "-%c %.60s%s: %s", d->letter, text,
+	return fail(err, "-%c %.60s%s: %s", d->letter, *text ? text : "''",
 		    strlen(text) > 60 ? "..." : "", why);
 }
 

@@ -11,7 +11,7 @@
  *	  | <- 0 --- exits             -- 'g' -->  go: the loop
  *
  * Whichever of the two fails, the other sees the end of the socket pair and
- * gives up: there is no half-started daemon, no file without a process.
+ * gives up, or is made to: there is no half-started daemon, no file without a process.
  *
  * Signals that end us in an orderly way are blocked from the start and read
  * from a descriptor. No handler ever runs. SIGINT and SIGHUP keep what our
@@ -47,7 +47,10 @@ static struct {
 static int signal_fd = -1;
 static int null_fd = -1;
 static int parent_fd = -1;	/* child's end; -1: no parent waits */
-static pid_t parent_pid;	/* in background mode */
+static struct {			/* in background mode */
+	pid_t self;
+	pid_t child;		/* 0: reaped */
+} parent;
 
 /* What they are set to while we run, and what our caller had chosen. */
 static struct {
@@ -196,22 +199,29 @@ bool process_spawns(const struct request *req)
 /* Runs at exit(), which in the parent means that start-up failed. */
 static void parent_clean_up(void)
 {
-	if (parent_pid == getpid())
-		leftover_remove();
+	if (parent.self != getpid())
+		return;
+	if (parent.child) {
+		kill(parent.child, SIGKILL);
+		waitpid(parent.child, NULL, 0);
+	}
+	leftover_remove();
 }
 
 /* The child is gone. Mostly it has said why, on the stderr we share. */
-static _Noreturn void parent_give_up(pid_t child)
+static _Noreturn void parent_give_up(void)
 {
+	pid_t child = parent.child;
 	int status;
 
+	parent.child = 0;
 	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status))
 		die("Start-up was ended by signal %d (%s)", WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
 	exit(EXIT_FAILURE);
 }
 
-static _Noreturn void parent_wait(pid_t child, int fd)
+static _Noreturn void parent_wait(int fd)
 {
 	struct pollfd pfd[] = {
 		{ .fd = fd, .events = POLLIN },
@@ -221,16 +231,13 @@ static _Noreturn void parent_wait(pid_t child, int fd)
 
 	while (poll(pfd, ARRAY_SIZE(pfd), -1) < 0 && errno == EINTR)
 		;
-	if (pfd[1].revents) {	/* neither it nor its files shall stay */
-		kill(child, SIGKILL);
-		waitpid(child, NULL, 0);
+	if (pfd[1].revents)
 		exit(EXIT_SUCCESS);
-	}
 	if (read_exact(fd, &ready, 1))
-		parent_give_up(child);
-	pid_file_write(child);
+		parent_give_up();
+	pid_file_write(parent.child);
 	if (write_exact(fd, "g", 1))
-		parent_give_up(child);
+		parent_give_up();
 	_exit(EXIT_SUCCESS);
 }
 
@@ -242,7 +249,7 @@ void background_start(const struct request *req)
 
 	leftover_init(!foreground);
 	if (!foreground) {
-		parent_pid = getpid();
+		parent.self = getpid();
 		atexit(parent_clean_up);
 	}
 	pid_file_open(req->pid_file);
@@ -259,7 +266,8 @@ void background_start(const struct request *req)
 		die("Couldn't fork: %s", strerror(errno));
 	if (child) {
 		close_keep_errno(&pair[1]);
-		parent_wait(child, pair[0]);
+		parent.child = child;
+		parent_wait(pair[0]);
 	}
 	close_keep_errno(&pair[0]);
 	close_keep_errno(&pid_file.fd);
