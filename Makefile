@@ -46,8 +46,9 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 
-.PHONY: all static check check-kernel check-cross lint check-unit check-guest check-sys bench fuzz fuzz-run \
-	cov tidy sizes doc install clean help FORCE
+.PHONY: all static check check-kernel check-cross lint check-unit \
+	check-guest check-sys bench fuzz fuzz-run cov tidy sizes doc install \
+	clean help FORCE install-completion
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -169,30 +170,39 @@ sizes:	## files, functions and headers worth a look
 # --- documents, from the same rows as the parser ---------------------------
 
 MAN := $(O)/doc/passt.1 $(O)/doc/pasta.1
-COMPLETION := $(O)/doc/passt.bash
+COMPLETION := $(addprefix $(O)/doc/completion/,bash zsh fish)
 
 $(O)/doc/%.1: doc/%.1.in doc/ports.man setup/options.def tools/mkman
 	@mkdir -p $(@D)
 	tools/mkman man $* <$< >$@
 
-$(COMPLETION): setup/options.def tools/mkman
+$(COMPLETION): $(O)/doc/completion/%: setup/options.def tools/mkman \
+		$(wildcard doc/completion.*)
 	@mkdir -p $(@D)
-	tools/mkman bash >$@
+	tools/mkman $* >$@
 
 doc: $(MAN) $(COMPLETION)	## manual pages and shell completion
 
 DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/passt
 BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
+FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
 
-install: all doc	## into DESTDIR/PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DOCDIR) $(BASHDIR) \
+install: all doc install-completion	## into DESTDIR/PREFIX
+	install -d $(DESTDIR)$(PREFIX)/bin $(DOCDIR) \
 		$(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BIN)/passt $(TOOLS) $(DESTDIR)$(PREFIX)/bin
 	ln -sf passt $(DESTDIR)$(PREFIX)/bin/pasta
 	install -m 644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 $(COMPLETION) $(BASHDIR)/passt
-	ln -sf passt $(BASHDIR)/pasta
 	install -m 644 COPYING $(wildcard README.md) $(DOCDIR)
+
+install-completion: $(COMPLETION)
+	install -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
+	install -m 644 $(O)/doc/completion/bash $(BASHDIR)/passt
+	ln -sf passt $(BASHDIR)/pasta
+	install -m 644 $(O)/doc/completion/zsh $(ZSHDIR)/_passt
+	install -m 644 $(O)/doc/completion/fish $(FISHDIR)/passt.fish
+	ln -sf passt.fish $(FISHDIR)/pasta.fish
 
 # --- the rest --------------------------------------------------------------
 
