@@ -172,7 +172,7 @@ sizes:	## files, functions and headers worth a look
 MAN := $(O)/doc/passt.1 $(O)/doc/pasta.1
 COMPLETION := $(addprefix $(O)/doc/completion/,bash zsh fish)
 
-$(O)/doc/%.1: doc/%.1.in doc/ports.man setup/options.def tools/mkman
+$(O)/doc/%.1: doc/%.1.in $(wildcard doc/*.man) setup/options.def tools/mkman
 	@mkdir -p $(@D)
 	tools/mkman man $* <$< >$@
 
