@@ -680,3 +680,51 @@ TEST(each_option_has_a_number_of_its_own_in_a_table)
 	OK(r[3].spec == r[4].spec && r[4].spec == r[5].spec);
 	EQ(c.outbound.cnt, 2);
 }
+
+/* Hosts clients run on; what they say has to work on all of them. */
+TEST(clients_command_lines_give_a_configuration_wherever_they_are)
+{
+	static const char *const lines[] = {
+		("pasta --config-net --dns-forward 169.254.1.1 -t none -u none "
+		 "-T none -U none --no-map-gw --quiet --netns netns123 "
+		 "--map-guest-addr 169.254.1.2"),
+		("pasta --config-net -t 80-82:80-82 -t 0.0.0.0/5000:192.0.2.5/60 "
+		 "--dns-forward 169.254.1.1 -u none -T none -U none --no-map-gw "
+		 "--quiet --netns x --map-guest-addr 169.254.1.2"),
+		("pasta --config-net --ipv4-only -a 10.0.2.0 -n 24 -g 10.0.2.2 "
+		 "--dns-forward 10.0.2.3 -m 1500 --no-ndp --no-dhcpv6 --no-dhcp "
+		 "-t none -u none -T none -U none --no-map-gw --netns x"),
+		("pasta --stderr --ns-ifname=tap0 --mtu=65520 --config-net "
+		 "--address=10.0.2.100 --netmask=24 --gateway=10.0.2.2 "
+		 "--dns-forward=10.0.2.3 --no-map-gw --ipv4-only "
+		 "--tcp-ports=auto --udp-ports=auto --host-lo-to-ns-lo 4711"),
+		("passt --one-off --socket /run/s --mac-addr 52:54:00:12:34:56 "
+		 "--address 172.17.2.0 --netmask 24 --tcp-ports "
+		 "1000-1050,~1020,~1030-1040 --tcp-ports 443:344"),
+		("passt --one-off --socket /tmp/S --address 169.254.2.15 "
+		 "--netmask 16 --gateway 169.254.2.2"),
+		"passt -t all -u all --no-dhcp-dns --no-map-gw --fd 5",
+		("pasta --quiet --foreground --config-net "
+		 "--gateway 169.254.1.1 --address 169.254.1.2 --netmask 16 "
+		 "--dns-forward 169.254.1.1 --ns-ifname eth0 --no-netns-quit "
+		 "--netns /proc/self/fd/0 --userns /proc/self/fd/1"),
+	};
+	struct host hosts[] = { online(), offline, online(), online() };
+
+	hosts[2].net[FAM6] = (struct host_net) { 0 };
+	hosts[3].net[FAM4].ifindex = 0;
+	nameservers(&hosts[3], "127.0.0.53 2001:db8::53");
+	for (unsigned i = 0; i < ARRAY_SIZE(lines); i++) {
+		for (unsigned j = 0; j < ARRAY_SIZE(hosts); j++) {
+			derived(&hosts[j], lines[i]);
+			OK(!addr_is_unspec(&N4.guest));
+			OK(!addr_is_unspec(&N4.gw));
+		}
+	}
+
+	/* One family only: so are the listeners. */
+	derived(&hosts[0], lines[3]);
+	for (unsigned i = 0; i < c.inbound.cnt; i++)
+		OK(!(c.inbound.rule[i].flags & RULE_DUAL) &&
+		   addr_fam(&c.inbound.rule[i].listen) == FAM4);
+}
