@@ -310,6 +310,7 @@ static bool query_is_sound(const struct query *q)
 	       b[offsetof(struct sock_req, dual)] <= 1 &&
 	       b[offsetof(struct sock_req, bind)] <= 1 &&
 	       b[offsetof(struct sock_req, freebind)] <= 1 &&
+	       b[offsetof(struct sock_req, share)] <= 1 &&
 	       memchr(q->req.ifname, 0, sizeof(q->req.ifname));
 }
 

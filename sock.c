@@ -50,7 +50,7 @@ enum { F_4 = 1, F_6 = 2, F_DUAL = 4, F_ANY = 7 };
 enum { R_OPTIONAL, R_REQUIRED };
 
 /* Always, or only if the request says so. */
-enum { WHEN_ALWAYS, WHEN_FREEBIND };
+enum { WHEN_ALWAYS, WHEN_FREEBIND, WHEN_SHARE };
 
 static const struct sock_opt {
 	int level, name, value;
@@ -64,8 +64,10 @@ static const struct sock_opt {
 	  "the sender's stack already chose when to send" },
 	{ SOL_SOCKET, SO_OOBINLINE, 1, K_TCP, F_ANY, R_OPTIONAL, WHEN_ALWAYS,
 	  "an urgent byte is part of the stream, and is counted by peeking" },
-	{ SOL_SOCKET, SO_REUSEADDR, 1, K_LISTEN | K_UDP_LISTEN, F_ANY,
-	  R_REQUIRED, WHEN_ALWAYS, "restart among old connections" },
+	{ SOL_SOCKET, SO_REUSEADDR, 1, K_LISTEN, F_ANY, R_REQUIRED, WHEN_ALWAYS,
+	  "restart among old connections" },
+	{ SOL_SOCKET, SO_REUSEADDR, 1, K_UDP_LISTEN, F_ANY, R_REQUIRED,
+	  WHEN_SHARE, "a flow of ours is there, and lets the listener in" },
 	{ IPPROTO_IPV6, IPV6_V6ONLY, 1, K_LISTEN | K_UDP, F_6, R_REQUIRED,
 	  WHEN_ALWAYS, "IPv4 has a socket of its own" },
 	{ IPPROTO_IPV6, IPV6_V6ONLY, 0, K_LISTEN | K_UDP, F_DUAL, R_REQUIRED,
@@ -115,8 +117,14 @@ static uint8_t fam_bit(const struct sock_req *req)
 
 static bool applies(const struct sock_opt *o, const struct sock_req *req)
 {
+	const bool when[] = {
+		[WHEN_ALWAYS] = true,
+		[WHEN_FREEBIND] = req->freebind,
+		[WHEN_SHARE] = req->share,
+	};
+
 	return o->kinds & 1u << req->kind && o->fams & fam_bit(req) &&
-	       (o->when == WHEN_ALWAYS || req->freebind);
+	       when[o->when];
 }
 
 static int set_options(int fd, const struct sock_req *req)

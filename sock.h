@@ -32,6 +32,8 @@ struct sock_req {
 	bool dual;		/* IPv6 wildcard that takes IPv4 too */
 	bool bind;		/* bind to addr:port, which may be wildcard and 0 */
 	bool freebind;
+	bool share;		/* datagram listener: a socket that allows it
+				 * may have the port already */
 	struct addr addr;
 	uint16_t port;
 	unsigned scope;		/* interface of link-local addresses */

@@ -151,12 +151,14 @@ TEST(tcp_sockets_send_at_once_and_keep_urgent_bytes_in_line)
 	}
 }
 
-TEST(datagram_listeners_share_ports_and_report_errors_and_addresses)
+TEST(datagram_listeners_share_ports_if_told_and_report_errors_and_addresses)
 {
 	EACH_FAM {
 		struct sock_req req = bound(SOCK_KIND_UDP_LISTEN, fam);
-		int fd = sock_open_here(&req), twin;
+		int fd, twin;
 
+		req.share = true;
+		fd = sock_open_here(&req);
 		OK(fd >= 0);
 		EQ(opt(fd, ip(fam), recverr[fam]), 1);
 		EQ(opt(fd, ip(fam),
@@ -167,6 +169,8 @@ TEST(datagram_listeners_share_ports_and_report_errors_and_addresses)
 		twin = sock_open_here(&req);
 		OK(twin >= 0);
 		close(twin);
+		req.share = false;
+		EQ(sock_open_here(&req), -EADDRINUSE);
 		close(fd);
 	}
 }

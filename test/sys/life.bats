@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# A process's life among others: started again and again, killed at any moment,
+# at a terminal. What is left afterwards: nothing.
+
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load lib
+
+NONE=(-q -t none -u none -T none -U none)
+AT_HOST=(nsenter --net="$BED_HOST" "${AS_USER[@]}")
+
+teardown() { tracked_kill; }
+
+# A failure in which "!" would be is no failure to the shell.
+not() { ! "$@"; }
+
+no_pasta() { not pgrep -x -u "$BED_USER,nobody" 'passt|pasta|pasta-agent'; }
+
+# --- ports of others ---
+
+port_taken() {	# PROTOCOL ADDRESS: by a program that would share
+	start host python3 -c '
+import socket, sys, time
+kind = socket.SOCK_STREAM if sys.argv[1] == "t" else socket.SOCK_DGRAM
+family = socket.AF_INET6 if ":" in sys.argv[2] else socket.AF_INET
+with socket.socket(family, kind) as s:
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((sys.argv[2], 5009))
+    if kind == socket.SOCK_STREAM:
+        s.listen()
+    time.sleep(1000)' "$@"
+	eventually taken "$1"
+}
+taken() { host ss -Hln"$1" 'sport = :5009' | grep -q .; }
+
+@test "a port that somebody else has is an error, also of datagrams" {
+	local address protocol
+
+	for protocol in t u; do
+		for address in 10.77.0.1 127.0.0.1 fd77::1 ::1; do
+			port_taken $protocol "$address"
+			run host pasta "${NONE[@]}" -$protocol 5009 -- true
+			echo "$protocol $address: $status, $output"
+			[ "$status" = 1 ]
+			[[ "$output" == *'Address already in use'* ]]
+			tracked_kill
+		done
+	done
+}
+
+@test "two daemons never have the same datagram port" {
+	start host pasta "${NONE[@]}" -u 5009 -- sleep 1000
+	eventually taken u
+	run host pasta "${NONE[@]}" -u 5009 -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *'UDP port 5009 of any address: Address already in use'* ]]
+}
