@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "fwd.h"
 #include "listen_port.h"
@@ -38,6 +39,7 @@
 #define RETRY_FIRST_MS	1000
 #define RETRY_LAST_MS	64000
 #define MUTE_MS		100
+#define PATIENCE_MS	500	/* at start, in all */
 #define SPECS		256	/* values of fwd_rule.spec */
 #define WHERE_MAX	160	/* text naming a port */
 
@@ -72,6 +74,7 @@ static struct ports held[DIRS][PROTOS];
 
 static unsigned retry_round;		/* ports left in this round */
 static uint64_t retry_pause_ms, retry_at_ms, unmute_at_ms;
+static unsigned waited_ms;		/* at start, for ports in use */
 
 static const struct {
 	enum sock_kind kind;
@@ -529,6 +532,20 @@ struct tally {
 	int error;
 };
 
+/* Restarted with its container, our predecessor may be about to learn that it
+ * has come to its end: a port in use may be free in a moment. */
+static int port_open_patiently(struct row *r)
+{
+	static const struct timespec moment = { .tv_nsec = 1000000 };
+	int rc;
+
+	while ((rc = port_open(r)) == -EADDRINUSE && waited_ms < PATIENCE_MS) {
+		waited_ms++;
+		nanosleep(&moment, NULL);
+	}
+	return rc;
+}
+
 /* Short of descriptors, being tolerant would leave none for connections. */
 static bool tolerable(const struct fwd_rule *r, int error)
 {
@@ -542,7 +559,8 @@ static bool rule_open(enum listen_dir dir, unsigned rule, struct tally *tally,
 
 	for (uint32_t port = r->first; port <= r->last; port++) {
 		struct row *row = row_at(dir, rule, (uint16_t)port);
-		int error = -port_open(row);
+		int error = -(r->flags & RULE_WEAK ? port_open(row) :
+						     port_open_patiently(row));
 
 		if (!error) {
 			tally->open++;

@@ -16,6 +16,23 @@ not() { ! "$@"; }
 
 no_pasta() { not pgrep -x -u "$BED_USER,nobody" 'passt|pasta|pasta-agent'; }
 
+restarts() {	# N OPTION...
+	host "$BATS_TEST_DIRNAME/restarts.py" "$@" -q --config-net -T none -U none 3>&-
+}
+
+# --- started again ---
+
+@test "a container restarted 500 times finds its ports free every time" {
+	[ "$(restarts 500 -t 5009 -u 5009)" = 500 ]
+	eventually no_pasta
+}
+
+@test "so does one whose ports are published by family and address" {
+	[ "$(restarts 100 -t 127.0.0.1/5009 -t ::1/5009 -u 10.77.0.1/5009 \
+		-u fd77::1/5009)" = 100 ]
+	eventually no_pasta
+}
+
 # --- ports of others ---
 
 port_taken() {	# PROTOCOL ADDRESS: by a program that would share
