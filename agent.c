@@ -284,6 +284,15 @@ int agent_pool_get(enum sock_kind kind, enum fam fam)
 	return fd;
 }
 
+int agent_wait(void)
+{
+	int r = pool_wait(&pools[SOCK_KIND_TCP_SPLICE][FAM4],
+			  SOCK_KIND_TCP_SPLICE, FAM4);
+
+	/* That the namespace lacks the family is an answer, too. */
+	return agent_there() && r != -ETIMEDOUT ? 0 : r;
+}
+
 void agent_handle(struct ev ev, uint32_t events)
 {
 	int fd[AGENT_BATCH] = { 0 }, error, r;

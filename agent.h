@@ -18,6 +18,9 @@
 /* --- daemon's half --- */
 void agent_attach(int fd);	/* our end; registered with the loop by the caller */
 bool agent_there(void);
+/* Until it serves, which is after it has given up all it was born with. Fills a
+ * pool, to ask something. 0, or -errno. */
+int agent_wait(void);
 /* One socket now; waits for the answer. fd, or -errno (-EPIPE: agent gone). */
 int agent_open(const struct sock_req *req);
 /* From the pool of unbound TCP sockets of @kind and @fam; asks for more when it

@@ -208,6 +208,17 @@ static void start_pasta(struct netns *ns, struct conf *c,
 	netns_watch_start(ns->watch_fd);
 }
 
+/* What the agent was born with, listeners included, is closed when we say that
+ * we are ready: ports are free as soon as we are gone. */
+static void start_agent_wait(void)
+{
+	int rc = agent_wait();
+
+	if (rc)
+		die("The process in the namespace does not serve: %s",
+		    strerror(-rc));
+}
+
 static void start_vm(const struct conf *c, int listen_fd)
 {
 	int rc;
@@ -257,6 +268,8 @@ int main(int argc, char **argv)
 	resolv_watch_open("/etc/resolv.conf");
 	sandbox_filesystem(&req);
 	resolv_watch_confine();
+	if (c->mode == MODE_PASTA)
+		start_agent_wait();
 	if (conf_freeze())
 		die("Couldn't make the configuration read-only");
 	sandbox_final();

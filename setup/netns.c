@@ -291,7 +291,7 @@ static void agent_prepare(const struct plan *plan, struct netns *ns)
 {
 	agent_enter(plan);
 	if (process_spawns(plan->req)) {
-		ns->child = netns_spawn(plan->req, plan->barrier);
+		ns->child = netns_spawn(plan->req, plan->barrier, plan->sock);
 		if (ns->child < 0)
 			report_failure(plan, "Couldn't create process: %s",
 				       strerror(-ns->child));

@@ -110,7 +110,7 @@ static _Noreturn void command_main(const struct request *req, int barrier)
 	command_exec(req->command);
 }
 
-pid_t netns_spawn(const struct request *req, const int barrier[2])
+pid_t netns_spawn(const struct request *req, const int barrier[2], int sock)
 {
 	long pid = CLONE(CLONE_PARENT | CLONE_NEWPID | CLONE_NEWNS |
 			 CLONE_NEWIPC | CLONE_NEWUTS | SIGCHLD);
@@ -123,5 +123,7 @@ pid_t netns_spawn(const struct request *req, const int barrier[2])
 	/* Of the daemon. If that has ended already, so has the pipe. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(barrier[1]);
+	/* Whoever waits for the agent must see its end. */
+	close(sock);
 	command_main(req, barrier[0]);
 }

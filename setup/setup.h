@@ -195,8 +195,8 @@ void netns_spawn_release(struct netns *ns);
 void netns_child_handle(struct ev ev, uint32_t events);	/* EV_CHILD */
 
 /* netns_spawn.c: the command, waiting at the barrier. Child of our parent;
- * its process ID, or -errno. */
-pid_t netns_spawn(const struct request *req, const int barrier[2]);
+ * its process ID, or -errno. @sock is ours alone. */
+pid_t netns_spawn(const struct request *req, const int barrier[2], int sock);
 
 /* netns_watch.c: what becomes readable, or -1; @path may be NULL. When the
  * namespace is gone, the listeners are closed and the loop ends. */

@@ -72,3 +72,12 @@ taken() { host ss -Hln"$1" 'sport = :5009' | grep -q .; }
 	[ "$status" = 1 ]
 	[[ "$output" == *'UDP port 5009 of any address: Address already in use'* ]]
 }
+
+# --- killed at any moment ---
+
+@test "whoever is killed at whatever moment, nothing stays behind" {
+	local seed=$RANDOM
+
+	echo "seed $seed"
+	host "$BATS_TEST_DIRNAME/deaths.py" $seed 300 3>&-
+}

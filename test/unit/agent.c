@@ -242,6 +242,19 @@ TEST(without_an_agent_there_are_no_sockets_and_no_waiting)
 	ours = -1;
 }
 
+TEST(an_agent_that_answers_is_ready_one_that_dies_is_not)
+{
+	agent_start();
+	EQ(agent_wait(), 0);
+	agent_end();
+
+	agent_start();
+	EQ(kill(agent, SIGKILL), 0);
+	EQ(agent_wait(), -EPIPE);
+	EQ(waitpid(agent, NULL, 0), agent);
+	ours = -1;
+}
+
 TEST(an_agent_that_dies_with_a_question_open_is_not_waited_for)
 {
 	struct sock_req req = { .port = PORT_OF_DEATH };
