@@ -6,8 +6,14 @@
  *
  *	named by			watched by
  *	a process, /proc/PID/ns/...	pidfd_open(2): its end, even unreaped
- *	a file				inotify(7) on the directory
+ *	a file				inotify(7) on the directory: removed,
+ *					renamed, replaced
  *	neither works			a look once a second
+ *
+ * What inotify cannot tell is that the namespace was unmounted and the file it
+ * was mounted on stays, or that the mount namespace it was known in has ended:
+ * so a file is looked at all the same, now and then. To be the one that was
+ * there at the start is what counts, not the name.
  *
  * The directory stays open: its entries can be looked at from a sandbox where
  * paths mean nothing any more. It holds no reference to the namespace, or to
@@ -23,6 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -32,9 +39,12 @@
 #include "timer.h"
 #include "util.h"
 
-#define PERIOD_MS	1000
+#define POLL_MS		1000
+#define LOOK_MS		2000	/* where inotify says nearly everything */
 
-SYSCALLS(read, openat, close);
+#define FILE_EVENTS	(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+
+SYSCALLS(read, newfstatat);
 
 enum watch { WATCH_NONE, WATCH_PROCESS, WATCH_FILE, WATCH_POLL };
 
@@ -42,6 +52,9 @@ static enum watch watch;
 static int dir_fd = -1;
 static int event_fd = -1;	/* pidfd, or inotify */
 static char base[NAME_MAX + 1];	/* of the path, in dir_fd */
+static struct stat first_seen;
+static bool lasting;		/* it is a file of its own, and not one that
+				 * /proc makes up whenever it is asked */
 
 static void netns_gone(void)
 {
@@ -112,12 +125,10 @@ static void directory_open(const char *path, char dir[PATH_MAX])
 
 static bool file_watch(const char *dir)
 {
-	if (directory_is_silent())
-		return false;
 	event_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
-	if (event_fd >= 0 && inotify_add_watch(event_fd, dir, IN_DELETE) >= 0)
+	if (event_fd >= 0 && inotify_add_watch(event_fd, dir, FILE_EVENTS) >= 0)
 		return true;
-	warn("inotify: %s; will look for the network namespace every second",
+	info("inotify: %s; will look for the network namespace every second",
 	     strerror(errno));
 	close_keep_errno(&event_fd);
 	return false;
@@ -134,7 +145,11 @@ int netns_watch_open(const char *path, const struct request *req)
 		return event_fd;
 	}
 	directory_open(path, dir);
-	watch = file_watch(dir) ? WATCH_FILE : WATCH_POLL;
+	lasting = !directory_is_silent();
+	watch = lasting && file_watch(dir) ? WATCH_FILE : WATCH_POLL;
+	if (lasting && fstatat(dir_fd, base, &first_seen, AT_SYMLINK_NOFOLLOW))
+		die("Couldn't look at network namespace %s: %s", path,
+		    strerror(errno));
 	return event_fd;
 }
 
@@ -142,7 +157,7 @@ void netns_watch_start(int fd)
 {
 	int rc;
 
-	if (watch == WATCH_POLL)
+	if (watch == WATCH_POLL || watch == WATCH_FILE)
 		netns_watch_expire(TIMER_NETNS_WATCH);
 	if (fd < 0)
 		return;
@@ -151,26 +166,30 @@ void netns_watch_start(int fd)
 		die("Couldn't watch network namespace: %s", strerror(-rc));
 }
 
-/* No permission to look at it any more is no sign of its absence. */
+/* No permission to look at it any more is no sign of its absence. A link is not
+ * followed, as it may lead to where we see nothing any more, but for those of
+ * /proc: they lead nowhere when the process has ended. */
 static bool file_is_there(void)
 {
-	int fd = openat(dir_fd, base, O_PATH | O_CLOEXEC);
-	bool there = fd >= 0 || errno == EACCES;
+	struct stat st;
 
-	close_keep_errno(&fd);
-	return there;
+	if (fstatat(dir_fd, base, &st, lasting ? AT_SYMLINK_NOFOLLOW : 0))
+		return errno == EACCES;
+	return !lasting || (st.st_dev == first_seen.st_dev &&
+			    st.st_ino == first_seen.st_ino);
 }
 
 void netns_watch_expire(uint32_t timer_id)
 {
 	if (file_is_there())
-		timer_set(timer_id, clock_ms() + PERIOD_MS);
+		timer_set(timer_id, clock_ms() +
+				    (watch == WATCH_POLL ? POLL_MS : LOOK_MS));
 	else
 		netns_gone();
 }
 
 /* A file of that name which is there again is another namespace: the event
- * counts. When events were lost, the file has to. */
+ * counts. When events were lost, the file does. */
 static bool file_event_is_end(const struct inotify_event *e)
 {
 	if (e->mask & IN_Q_OVERFLOW)
