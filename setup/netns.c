@@ -293,8 +293,11 @@ static void agent_prepare(const struct plan *plan, struct netns *ns)
 	if (process_spawns(plan->req)) {
 		ns->child = netns_spawn(plan->req, plan->barrier, plan->sock);
 		if (ns->child < 0)
-			report_failure(plan, "Couldn't create process: %s",
-				       strerror(-ns->child));
+			report_failure(plan, "Couldn't create a process with "
+				       "PID, mount, IPC and UTS namespaces: %s%s",
+				       strerror(-ns->child),
+				       ns->child == -EAGAIN ?
+				       " (RLIMIT_NPROC, ulimit -u)" : "");
 	}
 	if (!plan->req->splice_only)
 		tap_open(plan, ns);
@@ -440,9 +443,7 @@ void netns_setup(struct netns *ns, struct conf *c, const struct request *req)
 	plan.sock = pair[1];
 
 	child_watch();
-	agent_pid = fork();
-	if (agent_pid < 0)
-		die("Couldn't fork: %s", strerror(errno));
+	agent_pid = process_fork();
 	if (!agent_pid) {
 		close_keep_errno(&pair[0]);
 		agent_main(&plan);

@@ -96,6 +96,9 @@ static bool process_watch(const char *path)
 	if (!pid)
 		return false;
 	event_fd = (int)syscall(SYS_pidfd_open, pid, 0);
+	if (event_fd < 0)
+		debug("pidfd_open: %s; will look for the network namespace "
+		      "every second", strerror(errno));
 	return event_fd >= 0;
 }
 

@@ -39,6 +39,8 @@
 #include "log.h"
 #include "util.h"
 
+#define FILES_MIN	64	/* descriptors that start-up may take */
+
 static struct {
 	const char *path;	/* NULL: none wanted */
 	int fd;
@@ -59,6 +61,7 @@ static struct {
 	struct sigaction inherited;
 } dispositions[] = {
 	{ .number = SIGPIPE, .handler = SIG_IGN },	/* write() tells us */
+	{ .number = SIGXFSZ, .handler = SIG_IGN },
 	{ .number = SIGTERM, .handler = SIG_DFL },
 	{ .number = SIGQUIT, .handler = SIG_DFL },
 	/* Were it ignored, exit statuses would be lost. */
@@ -122,8 +125,25 @@ static void files_limit_raise(void)
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
+	/* One error here, instead of another one each time at the call that
+	 * happens to be the first to fail. */
+	if (limit.rlim_max < FILES_MIN)
+		die("No more than %llu descriptors allowed (RLIMIT_NOFILE, "
+		    "ulimit -n), %u needed at least",
+		    (unsigned long long)limit.rlim_max, FILES_MIN);
 	limit.rlim_cur = limit.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+pid_t process_fork(void)
+{
+	pid_t pid = fork();
+
+	if (pid < 0)
+		die("Couldn't create process: %s%s", strerror(errno),
+		    errno == EAGAIN ? " (RLIMIT_NPROC, ulimit -u, or pids.max "
+				      "of a control group)" : "");
+	return pid;
 }
 
 void process_stdio_drop(void)
@@ -261,9 +281,7 @@ void background_start(const struct request *req)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		die("Couldn't create socket pair: %s", strerror(errno));
-	child = fork();
-	if (child < 0)
-		die("Couldn't fork: %s", strerror(errno));
+	child = process_fork();
 	if (child) {
 		close_keep_errno(&pair[1]);
 		parent.child = child;

@@ -240,6 +240,7 @@ void background_start(const struct request *req);
 void background_ready(void);
 /* For a command about to be executed: signals as our caller left them. */
 void process_signals_restore(void);
+pid_t process_fork(void);	/* or dies */
 /* Descriptors 0 to 2 become /dev/null. */
 void process_stdio_drop(void);
 int process_signals_watch(void);	/* 0, or -errno */

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+# Started where not everything is there, or allowed: containers, old kernels,
+# security modules, small root filesystems. Whatever is optional is done without,
+# and said at debug level; for the rest there is one line which names it.
+
+# shellcheck disable=SC2016,SC2030,SC2031
+
+load lib
+
+NONE=(-t none -u none -T none -U none)
+PORT=5010
+
+teardown() { tracked_kill; }
+
+# A failure in which "!" would be is no failure to the shell.
+not() { ! "$@"; }
+
+# A command in the namespace: both families reach the world.
+REACH='for a in 10.77.0.3 fd77::3; do
+	socat -u OPEN:/dev/null "TCP:[$a]:'$PORT'" 2>/dev/null ||
+	socat -u OPEN:/dev/null "TCP:$a:'$PORT'" || exit 9
+done'
+
+# What the program is started from: the host, with root's CHANGES to its mounts.
+changed() {	# CHANGES
+	FROM=(nsenter "--net=$BED_HOST" unshare -m sh -ec "$1; exec \"\$@\"" -
+	      "${AS_USER[@]}")
+}
+setup() {
+	rm -f "$BED"/tmp/surroundings.*
+	changed true
+}
+from() { "${FROM[@]}" "$@"; }
+
+# Whatever comes before the program's name, it works in all modes, in silence.
+works() {	# CMD...
+	works_somehow "$@" >"$BED/tmp/said" 2>&1 &&
+		not grep -vE "nameserver|Couldn't (mount .proc|set ping_gr)" "$BED/tmp/said" ||
+		{ echo "$*:"; cat "$BED/tmp/said"; return 1; }
+}
+
+works_somehow() {
+	local pidfile=$BED/tmp/surroundings.pid
+
+	listening remote $PORT || serve remote :: $PORT
+	from "$@" pasta -q "${NONE[@]}" --config-net -- sh -c "$REACH" ||
+		{ echo "spawned: $?"; return 1; }
+
+	from "$@" pasta -q "${NONE[@]}" --config-net -P "$pidfile" "$GUEST" 3>&- ||
+		{ echo "attached: $?"; return 1; }
+	DAEMON=$(cat "$pidfile")
+	track "$DAEMON"
+	guest sh -c "$REACH" || { echo "attached, no traffic"; return 1; }
+	kill "$DAEMON"
+	eventually gone "$DAEMON"
+
+	from "$@" passt -q -t none -u none -P "$pidfile" \
+		-s "$BED/tmp/surroundings.socket" 3>&- ||
+		{ echo "passt: $?"; return 1; }
+	DAEMON=$(cat "$pidfile")
+	track "$DAEMON"
+	host socat -u OPEN:/dev/null \
+		"UNIX-CONNECT:$BED/tmp/surroundings.socket" ||
+		{ echo "passt does not listen"; return 1; }
+	kill "$DAEMON"
+	eventually gone "$DAEMON"
+}
+
+# One line, which says this, and status 1.
+fails_saying() {	# TEXT CMD...
+	local text=$1
+
+	shift
+	run from "$@"
+	echo "$*: $status, $output"
+	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ "$output" == *"$text"* ]]
+}
+
+@test "optional files that may not be read, or are not there" {
+	guest_new
+	changed 'mount -t tmpfs -o mode=0 none /proc/sys'
+	works
+	changed 'mount -t tmpfs -o mode=0 none /sys'
+	works
+	changed 'umount -l /sys'
+	works
+	changed 'chmod 0 $BED/resolv.conf; mount --bind $BED/resolv.conf /etc/resolv.conf'
+	works
+	changed 'mount -t tmpfs none /etc'
+	works
+	changed 'mount -t tmpfs -o mode=0 none /run'
+	works
+}
+
+# Joining is by path then, of a namespace that root has made.
+@test "without /proc, all works that does not name a process" {
+	local pidfile=$BED/tmp/surroundings.pid
+
+	serve remote :: $PORT
+	changed 'umount -l /proc'
+	run from pasta -q "${NONE[@]}" --config-net -- sh -c "$REACH"
+	echo "$output"
+	[ "$status" = 0 ]
+
+	ip netns add surroundings
+	GUEST_AT=(ip netns exec surroundings)
+	nsenter "--net=$BED_HOST" unshare -m sh -ec 'umount -l /proc
+		exec "$@"' - pasta -q "${NONE[@]}" --config-net -P "$pidfile" \
+		--netns surroundings 3>&-
+	track "$(cat "$pidfile")"
+	ip netns exec surroundings sh -c "$REACH"
+	ip netns del surroundings
+	eventually gone "$(cat "$pidfile")"
+}
+
+@test "no inotify: a file is watched by looking at it" {
+	guest_new
+	works deny EMFILE inotify_init1 --
+	works deny ENOSPC inotify_add_watch --
+}
+
+@test "no mounts, no namespaces but those asked for: still confined, and works" {
+	local call
+
+	guest_new
+	for call in mount pivot_root umount2 'unshare:0&0x20000' \
+		    'unshare:0&0x8000000' 'unshare:0&0x4000000' chroot; do
+		works deny EPERM $call --
+	done
+	works deny EINVAL pivot_root --
+	works deny ENOSYS landlock_create_ruleset EPERM mount --
+}
+
+@test "the kernel has no IPv6" {
+	guest_new
+	REACH=${REACH/ fd77::3/}
+	works deny EAFNOSUPPORT socket:0=10 --
+}
+
+@test "the kernel has no ping sockets, the user none" {
+	guest_new
+	works deny EACCES socket:1=2050,2=1 socket:1=526338,2=1 socket:1=2 --
+}
+
+@test "what cannot be done without is named" {
+	local pasta=(pasta -q "${NONE[@]}")
+
+	fails_saying "create user namespace: Operation not permitted (no user" \
+		deny EPERM 'unshare:0&0x10000000' -- "${pasta[@]}" -- true
+	fails_saying "create user namespace: No space left on device (as many" \
+		deny ENOSPC 'unshare:0&0x10000000' -- "${pasta[@]}" -- true
+	fails_saying "create network namespace: Operation not permitted" \
+		deny EPERM 'unshare:0&0x40000000' -- "${pasta[@]}" -- true
+	for bit in 0x20000000 0x20000 0x8000000 0x4000000; do
+		fails_saying "PID, mount, IPC and UTS namespaces: Operation not" \
+			deny EPERM "clone:0&$bit" -- "${pasta[@]}" -- true
+	done
+	guest_new
+	fails_saying "enter user namespace /proc/$GUEST/ns/user: Operation not" \
+		deny EPERM setns -- "${pasta[@]}" "$GUEST"
+	fails_saying "enter network namespace /proc/$GUEST/ns/net: Operation not" \
+		deny EPERM setns:1=0x40000000 -- "${pasta[@]}" "$GUEST"
+
+	changed 'mkdir -p $BED/dev; mount --bind $BED/dev /dev/net'
+	fails_saying "/dev/net/tun: No such file or directory (load the module tun, or" \
+		"${pasta[@]}" -- true
+	from "${pasta[@]}" --splice-only -- true
+	changed 'chmod 600 /dev/net/tun'
+	fails_saying "/dev/net/tun: Permission denied (it must be writable" \
+		"${pasta[@]}" -- true
+	chmod 666 /dev/net/tun
+}
+
+# --- resource limits ---
+
+@test "few descriptors are enough, or too few, but never a riddle" {
+	local n what
+
+	guest_new
+	for n in 8 16 40 63; do
+		fails_saying "No more than $n descriptors allowed (RLIMIT_NOFILE" \
+			prlimit --nofile=$n pasta -q "${NONE[@]}" -- true
+	done
+	from() { prlimit --nofile=64 "${FROM[@]}" "$@"; }
+	works
+}
+
+@test "a process too many is an error that says so, and leaves nothing" {
+	local n file=$BED/tmp/surroundings.pid
+
+	guest_new	# one process of this user
+	for n in 1 2 3 4; do
+		fails_saying "Resource temporarily unavailable (RLIMIT_NPROC" \
+			prlimit --nproc=$n pasta -P "$file" -q "${NONE[@]}" -- \
+			true || [ $n = 4 ]
+		[ ! -e "$file" ]
+	done
+}
+
+@test "a file that may not grow is an error that says so, and leaves none" {
+	local file=$BED/tmp/surroundings.pid
+
+	guest_new
+	for fg in "" -f; do
+		fails_saying "Couldn't write PID file $file: File too large" \
+			prlimit --fsize=0 pasta -P "$file" $fg -q "${NONE[@]}" \
+			"$GUEST"
+		[ ! -e "$file" ]
+	done
+}
