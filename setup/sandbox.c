@@ -22,6 +22,7 @@
  */
 #include "setup/setup.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
@@ -152,10 +153,36 @@ static const struct step initial[] = {
 	{ "capabilities",	  caps_keep,	 CAPS_SETUP, true },
 };
 
+/* Before Linux 5.9, or where a filter older than that is in force. Without
+ * /proc to list them, those up to the limit. */
+static int close_each(unsigned first, unsigned last)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	if (!dir) {
+		last = MIN(last, (unsigned)sysconf(_SC_OPEN_MAX));
+		for (unsigned fd = first; fd <= last; fd++)
+			close((int)fd);
+		return 0;
+	}
+	while ((e = readdir(dir))) {
+		uint64_t fd;
+
+		if (parse_u64(e->d_name, last, &fd) && fd >= first &&
+		    (int)fd != dirfd(dir))
+			close((int)fd);
+	}
+	closedir(dir);
+	return 0;
+}
+
 static int close_from(unsigned first, unsigned last)
 {
-	return first > last || !syscall(SYS_close_range, first, last, 0) ?
-	       0 : -errno;
+	if (first > last || !syscall(SYS_close_range, first, last, 0))
+		return 0;
+	return errno == ENOSYS || errno == EPERM ? close_each(first, last) :
+						   -errno;
 }
 
 void sandbox_descriptors(int keep, int keep2)

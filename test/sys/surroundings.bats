@@ -76,6 +76,41 @@ fails_saying() {	# TEXT CMD...
 	[ "$status" = 1 ] && [ "${#lines[@]}" = 1 ] && [[ "$output" == *"$text"* ]]
 }
 
+@test "calls of newer kernels are done without" {
+	local call
+
+	guest_new
+	for call in close_range pidfd_open landlock_create_ruleset memfd_create \
+		    clone3 faccessat2 epoll_pwait2 openat2 statx \
+		    prctl:0=47 sendmmsg; do
+		works deny ENOSYS $call --
+	done
+	works deny ENOSYS close_range pidfd_open landlock_create_ruleset \
+		memfd_create clone3 faccessat2 epoll_pwait2 openat2 statx --
+	works deny EPERM close_range pidfd_open landlock_create_ruleset \
+		memfd_create --
+}
+
+@test "descriptors of the caller are closed, also by older kernels" {
+	local denied
+
+	guest_new
+	# ... which has /proc list them, or, no folders opened, tries all
+	for denied in close_range "close_range openat:2&0x14000"; do
+		# shellcheck disable=SC2086
+		host deny ENOSYS $denied -- pasta -q "${NONE[@]}" \
+			-P "$BED/tmp/surroundings.pid" "$GUEST" \
+			3>&- 7</etc/hosts 42</etc/hosts
+		DAEMON=$(cat "$BED/tmp/surroundings.pid")
+		track "$DAEMON"
+		for p in $(daemon_tree); do
+			not grep -q hosts <<<"$(readlink "/proc/$p"/fd/*)"
+		done
+		tracked_kill
+		guest_new
+	done
+}
+
 @test "optional files that may not be read, or are not there" {
 	guest_new
 	changed 'mount -t tmpfs -o mode=0 none /proc/sys'
