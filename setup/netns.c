@@ -427,6 +427,8 @@ void netns_setup(struct netns *ns, struct conf *c, const struct request *req)
 	char buf[PATH_MAX];
 	int pair[2], watch_fd;
 
+	if (process_spawns(req))
+		terminal_find();
 	plan.netns_path = netns_path(req, buf);
 	plan.netns_fd = netns_open(plan.netns_path, false);
 	watch_fd = netns_watch_open(plan.netns_path, req);
@@ -483,6 +485,7 @@ void netns_child_handle(struct ev ev, uint32_t events)
 	while (read(child_fd, &si, sizeof(si)) > 0)
 		;	/* one may stand for several */
 	if (reap(command_pid, &status)) {
+		terminal_take_back();
 		loop_stop(WIFSIGNALED(status) ? 128 + WTERMSIG(status) :
 			  WEXITSTATUS(status));
 		return;

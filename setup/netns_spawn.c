@@ -7,8 +7,8 @@
  * only it can (its /proc, ping for its root user, a host name), then waits at
  * a pipe until the daemon says that the network is there.
  *
- * From our caller it has what any command has: terminal, session and process
- * group, working directory, environment, signal dispositions and mask; no
+ * From our caller it has what any command has: terminal (terminal.c), session
+ * and process group, working directory, environment, signal dispositions and mask; no
  * descriptor but stdio. Failing to prepare is worth a warning, not more: many
  * commands need none of it.
  */
@@ -104,6 +104,7 @@ static _Noreturn void command_main(const struct request *req, int barrier)
 	if (read_exact(barrier, &go, 1))
 		_exit(EXIT_FAILURE);	/* set-up failed, somebody says why */
 
+	terminal_give(req->command);
 	process_signals_restore();
 	syscall(SYS_close_range, STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	prctl(PR_SET_PDEATHSIG, 0);

@@ -62,6 +62,7 @@ static struct {
 } dispositions[] = {
 	{ .number = SIGPIPE, .handler = SIG_IGN },	/* write() tells us */
 	{ .number = SIGXFSZ, .handler = SIG_IGN },
+	{ .number = SIGTTOU, .handler = SIG_IGN },	/* see terminal.c */
 	{ .number = SIGTERM, .handler = SIG_DFL },
 	{ .number = SIGQUIT, .handler = SIG_DFL },
 	/* Were it ignored, exit statuses would be lost. */

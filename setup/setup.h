@@ -198,6 +198,12 @@ void netns_child_handle(struct ev ev, uint32_t events);	/* EV_CHILD */
  * its process ID, or -errno. @sock is ours alone. */
 pid_t netns_spawn(const struct request *req, const int barrier[2], int sock);
 
+/* terminal.c: of a command that is run. When we start; before it is executed,
+ * in its process; when it has ended. */
+void terminal_find(void);
+void terminal_give(char **command);	/* NULL: the login shell */
+void terminal_take_back(void);
+
 /* netns_watch.c: what becomes readable, or -1; @path may be NULL. When the
  * namespace is gone, the listeners are closed and the loop ends. */
 int netns_watch_open(const char *path, const struct request *req);

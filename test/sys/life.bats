@@ -81,3 +81,79 @@ taken() { host ss -Hln"$1" 'sport = :5009' | grep -q .; }
 	echo "seed $seed"
 	host "$BATS_TEST_DIRNAME/deaths.py" $seed 300 3>&-
 }
+
+# --- at a terminal ---
+
+at_terminal() {	# COMMAND...: prints its exit status
+	host "$BATS_TEST_DIRNAME/terminal.py" "$@" 3>&-
+}
+
+# What one does at a shell; a prompt that is not the text typed to set it.
+SESSION='type PS1=rea; PS1=${PS1}dy\n
+see ready
+type sleep 1000\n
+job sleep
+type \x03
+see ready
+type echo inter$?rupted\n
+see inter130rupted
+see ready
+type sleep 1000\n
+job sleep
+type \x1a
+see Stopped
+see ready
+type fg\n
+job sleep
+type \x03
+see ready
+type cat\n
+job cat
+type word\n\x04
+see word
+see word
+see ready
+type exit 7\n'
+
+@test "shells control their jobs, and end with the status they mean" {
+	local shell
+
+	for shell in 'dash -i' 'bash --norc --noprofile -i' 'sh' \
+		     '/bin/dash -i' ''; do
+		echo "shell: $shell"
+		# shellcheck disable=SC2086
+		[ "$(at_terminal env ENV= SHELL=/bin/dash pasta "${NONE[@]}" \
+			-- $shell <<<"$SESSION")" = 7 ]
+	done
+}
+
+@test "when a shell has ended, the terminal is its caller's again" {
+	local shell
+
+	for shell in dash 'bash --norc --noprofile -i' \
+		     'bash --norc --noprofile --posix -i'; do
+		[ "$(at_terminal sh -c "pasta ${NONE[*]} -- $shell
+			read -r line; echo read-\$line; exit 5" <<-'END'
+			type PS1=rea; PS1=${PS1}dy\n
+			see ready
+			type exit\n
+			job sh
+			type this\n
+			see read-this
+		END
+		)" = 5 ]
+	done
+}
+
+@test "an interrupt from the terminal ends pasta, and the command hears it" {
+	[ "$(at_terminal pasta "${NONE[@]}" -- python3 -c '
+import signal, time
+signal.signal(signal.SIGINT, lambda *_: print("heard") or time.sleep(1000))
+print("there", flush=True)
+time.sleep(1000)' <<-'END'
+		see there
+		type \x03
+	END
+	)" = -2 ]
+	host pkill -KILL -u "$BED_USER" python3
+}

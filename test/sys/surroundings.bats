@@ -180,7 +180,7 @@ fails_saying() {	# TEXT CMD...
 @test "what cannot be done without is named" {
 	local pasta=(pasta -q "${NONE[@]}")
 
-	fails_saying "create user namespace: Operation not permitted (no user" \
+	fails_saying "create user namespace: Operation not permitted (user" \
 		deny EPERM 'unshare:0&0x10000000' -- "${pasta[@]}" -- true
 	fails_saying "create user namespace: No space left on device (as many" \
 		deny ENOSPC 'unshare:0&0x10000000' -- "${pasta[@]}" -- true
