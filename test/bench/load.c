@@ -47,6 +47,7 @@
 #define CHUNK		(128 * 1024)
 #define ENDLESS		UINT64_MAX
 #define BATCH_MAX	64
+#define SEGMENTS_MAX	64	/* what every kernel takes */
 #define CONNECTING_MAX	64	/* connections being opened */
 #define NS_PER_S	1000000000ull
 
@@ -211,7 +212,9 @@ static int sock_new(int type)
 
 	if (fd < 0)
 		fail("socket");
-	if (opt.rcvbuf)
+	if (opt.rcvbuf &&	/* beyond the system's limit where we may */
+	    setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &opt.rcvbuf,
+		       sizeof(opt.rcvbuf)))
 		setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &opt.rcvbuf,
 			   sizeof(opt.rcvbuf));
 	if (type == SOCK_STREAM)
@@ -974,34 +977,22 @@ static bool blast_query(int fd, struct ucounts *r)
 	return false;
 }
 
-/* One call: BATCH_MAX datagrams, or as many segments as fit one super-frame. */
-static uint64_t blast_batch(int fd, unsigned batch)
+/* One call: a datagram, or as many segments as fit one super-frame. */
+static uint64_t blast_once(int fd, unsigned segments)
 {
-	struct mmsghdr m[BATCH_MAX] = { 0 };
-	struct iovec iov = { request, opt.size };
-	int n;
+	ssize_t len = send(fd, request, opt.size * segments, 0);
 
-	if (opt.segment) {
-		ssize_t len = send(fd, request, opt.size * batch, 0);
-
-		return len < 0 ? 0 : (uint64_t)len / opt.size;
-	}
-	for (unsigned i = 0; i < batch; i++) {
-		m[i].msg_hdr.msg_iov = &iov;
-		m[i].msg_hdr.msg_iovlen = 1;
-	}
-	n = sendmmsg(fd, m, batch, 0);
-	return n < 0 ? 0 : (uint64_t)n;
+	return len < 0 ? 0 : (uint64_t)len / opt.size;
 }
 
 static int run_blast(void)
 {
 	uint64_t start = now_ns(), end, sent = 0;
-	unsigned batch = opt.segment ? (unsigned)(65000 / opt.size) : BATCH_MAX;
+	unsigned segments = opt.segment ? (unsigned)(65000 / opt.size) : 1;
 	struct ucounts r = { 0 };
 	int fd = sock_new(SOCK_DGRAM), size = (int)opt.size;
 
-	batch = batch > BATCH_MAX ? BATCH_MAX : batch;
+	segments = segments > SEGMENTS_MAX ? SEGMENTS_MAX : segments;
 	fcntl(fd, F_SETFL, 0);
 	memset(request, 'b', sizeof(request));
 	if (connect(fd, address(0), opt.addr_len))
@@ -1016,7 +1007,7 @@ static int run_blast(void)
 			usleep(200);
 			continue;
 		}
-		sent += blast_batch(fd, opt.rate > 0 && batch > 8 ? 8 : batch);
+		sent += blast_once(fd, segments);
 	}
 	size = 0;
 	setsockopt(fd, IPPROTO_UDP, UDP_SEGMENT, &size, sizeof(size));
