@@ -32,6 +32,9 @@
 #include "util.h"
 
 #define BATCH_MAX	64u
+/* Frames of the guest that wait for us; the default of 1000 is full after 10 ms
+ * of 100,000 datagrams a second, and we may be off the processor for longer. */
+#define TAP_QUEUE_LEN	4096u
 #define ROUTE_MAX	4096u	/* a request; enough for a hundred hops */
 
 /* --- batches --- */
@@ -222,11 +225,15 @@ static bool batch_ok(const struct setup *s, int rc)
 	return false;
 }
 
-/* What the interface needs before it is up, and without --config-net too. */
+/* What the interface needs before it is up, and without --config-net too. Not
+ * to have the long queue is no reason to fail. */
 static void put_tap(const struct conf *c, unsigned tap)
 {
 	const struct mac zero = MAC_ZERO;
 
+	put_link(tap, 0, 0, NULL);
+	nl_put_u32(&batch.w, IFLA_TXQLEN, TAP_QUEUE_LEN);
+	batch_end();
 	if (memcmp(&c->guest_mac, &zero, sizeof(zero))) {
 		put_link(tap, 0, 0, "set the MAC address (--ns-mac-addr; "
 				    "it has to be unicast)");

@@ -323,6 +323,35 @@ fold_by() { xargs -n "$1" | sort -u; }
 	done
 }
 
+# By the guest, of both families
+datagrams_sent() {
+	guest_root cat /proc/net/snmp /proc/net/snmp6 |
+		awk '$1 == "Udp:" { n = $5 } $1 == "Udp6OutDatagrams" { m = $2 }
+		     END { print n + m }'
+}
+sent_beyond() { [ "$(datagrams_sent)" -ge "$1" ]; }
+
+@test "3000 datagrams of the guest wait while the daemon does not run" {
+	local sent blast
+
+	pasta_start
+	track "$(remote_root load userve -b 16777216 -d :: 5000 3>&-)"
+	for family in 4 6; do
+		guest load urr -t 0.1 "${REMOTE[$family]}" 5000
+		sent=$(datagrams_sent)
+		kill -STOP "$DAEMON"
+		guest load blast -s 64 -r 3500 -t 1 "${REMOTE[$family]}" 5000 \
+			>"$BED/tmp/blast" &
+		blast=$!
+		eventually sent_beyond $((sent + 3000))
+		kill -CONT "$DAEMON"
+		wait $blast
+		cat "$BED/tmp/blast"
+		[ "$(field ops "$(cat "$BED/tmp/blast")")" -ge 3000 ]
+		[ "$(field loss "$(cat "$BED/tmp/blast")")" = 0.0000 ]
+	done
+}
+
 @test "dig asks a resolver, also one that is the host's" {
 	pasta_start
 	for family in 4 6; do
