@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* epoll_ctl.c - the event loop
  *
- *	wait -> read the clock -> handle the batch -> timers -> turn hook
- *	 ^                                                          |
- *	 '--- no longer than the wheel says; not at all if the hook -'
- *	      has more to do
+ *	wait -> read the clock -> handle the batch -> timers -> tick -> turn
+ *	 ^                                                              hook
+ *	 |                                                                |
+ *	 '--- no longer than the wheel says, or the next tick; not at all -'
+ *	      if the hook has more to do
  *
  * Owns the epoll descriptor and the counters of events. Knows no protocol and
  * no descriptor: a tag goes into the kernel with each and comes back with each
@@ -28,12 +29,14 @@
 SYSCALLS(epoll_wait, epoll_pwait, epoll_ctl);
 
 #define BATCH	64
+#define NO_TICK	UINT64_MAX
 
 static int epoll_fd = -1;
 static bool more_to_do;		/* what the turn hook said last */
 static bool stopped;
 static int stop_status;
 static uint64_t event_count[EV_COUNT];
+static uint64_t tick_ns = NO_TICK;	/* when it is due */
 
 _Static_assert(sizeof(struct ev) == sizeof(uint64_t), "a tag fits epoll_data");
 
@@ -93,10 +96,49 @@ static int loop_timeout(int max_wait_ms)
 	return timeout_ms;
 }
 
+void loop_tick_in(unsigned us)
+{
+	assert(us < 1000);
+	tick_ns = MIN(tick_ns, clock_ns() + us * UINT64_C(1000));
+}
+
+SYSCALLS(epoll_pwait2);
+
+/* *tick: it is due by having waited for it. Where the kernel cannot wait so
+ * shortly, as before 5.11, it is not waited for. */
+static int wait_for_tick(struct epoll_event *batch, bool *tick)
+{
+	static bool cannot;
+	const struct timespec left = {
+		.tv_nsec = tick_ns > clock_ns() ? (long)(tick_ns - clock_ns()) :
+						  0,
+	};
+	int n = -1;
+
+	if (!cannot)
+		n = epoll_pwait2(epoll_fd, batch, BATCH, &left, NULL);
+	if (n < 0 && errno != EINTR) {
+		cannot = true;
+		n = epoll_wait(epoll_fd, batch, BATCH, 0);
+	}
+	*tick = !n;
+	return n;
+}
+
+/* A tick is less than a millisecond away, always. */
+static int wait(struct epoll_event *batch, int timeout_ms, bool *tick)
+{
+	*tick = false;
+	if (tick_ns == NO_TICK || !timeout_ms)
+		return epoll_wait(epoll_fd, batch, BATCH, timeout_ms);
+	return wait_for_tick(batch, tick);
+}
+
 void loop_once(const struct loop_hooks *hooks, int max_wait_ms)
 {
 	struct epoll_event batch[BATCH];
-	int n = epoll_wait(epoll_fd, batch, BATCH, loop_timeout(max_wait_ms));
+	bool tick;
+	int n = wait(batch, loop_timeout(max_wait_ms), &tick);
 
 	if (n < 0 && errno != EINTR) {
 		err("Waiting for events failed: %s; giving up",
@@ -114,6 +156,10 @@ void loop_once(const struct loop_hooks *hooks, int max_wait_ms)
 		hooks->handler[ev.kind](ev, batch[i].events);
 	}
 	timer_run(hooks->expire);
+	if (tick || clock_ns() >= tick_ns) {
+		tick_ns = NO_TICK;
+		hooks->tick();
+	}
 	more_to_do = hooks->turn && hooks->turn();
 }
 

@@ -57,6 +57,8 @@ void loop_del(int fd);				/* close() does it too */
 struct loop_hooks {
 	ev_handler handler[EV_COUNT];
 	void (*expire)(uint32_t timer_id);
+	/* See loop_tick_in(). */
+	void (*tick)(void);
 	/* After each batch of events; true when there is more to do at once. */
 	bool (*turn)(void);
 };
@@ -67,6 +69,10 @@ int loop_run(const struct loop_hooks *hooks);
 /* One turn, waiting @max_wait_ms at most (-1: as the timers say). For tests. */
 void loop_once(const struct loop_hooks *hooks, int max_wait_ms);
 void loop_stop(int status);
+/* Call hooks->tick(), once, in @us microseconds (less than a millisecond) or
+ * somewhat later, unless that is sooner due: for what cannot wait for a timer.
+ */
+void loop_tick_in(unsigned us);
 uint64_t loop_events(enum ev_kind kind);	/* how many so far */
 
 #endif

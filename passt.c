@@ -109,6 +109,7 @@ static const struct loop_hooks loop_hooks = {
 		[EV_SIGNAL]	 = process_signal_handle,
 	},
 	.expire	= timer_expired,
+	.tick	= udp_tick,
 	.turn	= turn_ended,
 };
 

@@ -68,6 +68,7 @@ static unsigned mtu_of(const char *ifname)
 void udp_init(void)
 {
 	udp_sock_init();
+	udp_pace_init();
 	for (unsigned fam = 0; fam < FAM_COUNT; fam++) {
 		const struct conf_net *net = &conf.net[fam];
 
@@ -134,12 +135,24 @@ void udp_expire(struct flow *f)
 		udp_end(u);
 }
 
+/* The tag of the socket at @side, which may be a listener's. */
+static struct ev event_of(const struct udp_flow *u, unsigned side)
+{
+	struct ev ev = { .kind = EV_UDP_LISTEN, .slot = u->listener };
+
+	if (side == SIDE_TGT)
+		ev = udp_sock_event(udp_sock_at(u->sock));
+	return ev;
+}
+
 static void note_sent(struct udp_flow *u, unsigned from, unsigned n)
 {
 	bool first = !u->sent[from];
 
 	u->sent[from] = (uint8_t)MIN(u->sent[from] + n, 255u);
 	u->last_ms = clock_ms();
+	if (u->tap_side != !from)
+		udp_pace_out(event_of(u, !from), n);
 	/* The only time that the deadline may come nearer. */
 	if (first && from == SIDE_TGT)
 		timer_set(flow_idx(&u->flow), u->last_ms + timeout_ms(u));
@@ -466,7 +479,9 @@ void udp_handle(struct ev ev, uint32_t events)
 	}
 	if (!(events & EPOLLIN))
 		return;
-	for (n = udp_recv(s->fd, &g); n; g += same, n -= same) {
+	n = udp_recv(s->fd, &g);
+	udp_pace_in(s->fd, ev, g, n);
+	for (; n; g += same, n -= same) {
 		same = same_peer(g, n);
 		sock_run(s, g, same);
 	}
@@ -539,7 +554,9 @@ void udp_listen_handle(struct ev ev, uint32_t events)
 	}
 	if (!(events & EPOLLIN))
 		return;
-	for (n = udp_recv(l->fd, &g); n; g += same, n -= same) {
+	n = udp_recv(l->fd, &g);
+	udp_pace_in(l->fd, ev, g, n);
+	for (; n; g += same, n -= same) {
 		same = same_peer(g, n);
 		listener_run(l, ev.slot, g, same);
 	}

@@ -16,5 +16,6 @@ void udp_from_guest(const struct packet *p, unsigned n);
 void udp_handle(struct ev ev, uint32_t events);		/* EV_UDP */
 void udp_listen_handle(struct ev ev, uint32_t events);	/* EV_UDP_LISTEN */
 void udp_expire(struct flow *f);
+void udp_tick(void);					/* of the loop */
 
 #endif

@@ -80,6 +80,8 @@ uint32_t udp_sock_get(struct side side[2]);
 void udp_sock_put(uint32_t idx);
 struct udp_sock *udp_sock_at(uint32_t idx);
 struct udp_sock *udp_sock_of_event(struct ev ev);	/* NULL: stale */
+/* Of the socket it sends by: its own, or a listener. */
+struct ev udp_sock_event(const struct udp_sock *s);
 int udp_sock_fd(struct udp_sock *s);			/* -1: none any more */
 /* A datagram came that is none of its flows': if there is a listener for its
  * port by now, leave those to that. */
@@ -117,6 +119,15 @@ struct udp_got {
 };
 /* What there is, up to UDP_BATCH, in memory valid until the next call. */
 unsigned udp_recv(int fd, const struct udp_got **got);
+/* The last call took all it could hold: there may be more. */
+bool udp_recv_full(void);
+
+/* --- udp_pace.c: which sockets are looked at by the clock --- */
+
+void udp_pace_init(void);
+/* Datagrams received from the socket of @ev, or sent by it. */
+void udp_pace_in(int fd, struct ev ev, const struct udp_got *got, unsigned n);
+void udp_pace_out(struct ev ev, unsigned n);
 
 /* --- udp_tap.c: datagrams to the guest --- */
 

@@ -45,6 +45,7 @@ static struct iovec iovs[UDP_BATCH];
 static union sockaddr_any names[UDP_BATCH];
 static struct ctl ctls[UDP_BATCH];
 static struct udp_got gots[UDP_BATCH];
+static bool full;		/* the last batch was */
 
 static void take_tos4(struct udp_got *g, const struct cmsghdr *c)
 {
@@ -130,16 +131,23 @@ static int receive(int fd, unsigned most)
 	return n;
 }
 
+bool udp_recv_full(void)
+{
+	return full;
+}
+
 unsigned udp_recv(int fd, const struct udp_got **got)
 {
 	static unsigned used = UDP_BATCH;	/* by the call before */
 	static bool large;			/* so were its messages */
+	unsigned most = large ? BATCH_LARGE : UDP_BATCH;
 	int n;
 
 	prepare(used);
 	used = 0;
 	*got = gots;
-	n = receive(fd, large ? BATCH_LARGE : UDP_BATCH);
+	n = receive(fd, most);
+	full = n == (int)most;
 	if (n <= 0)
 		return 0;
 

@@ -155,12 +155,21 @@ static int open_bound(uint8_t pif, const struct addr *ours, uint16_t port)
 	return sock_open(pif, &req);
 }
 
-static bool watch(struct udp_sock *s)
+struct ev udp_sock_event(const struct udp_sock *s)
 {
-	struct ev ev = {
+	if (s->listener != UDP_NONE)
+		return (struct ev) {
+			.kind = EV_UDP_LISTEN, .slot = s->listener,
+		};
+	return (struct ev) {
 		.kind = EV_UDP, .gen = s->gen, .slot = (uint32_t)(s - table),
 	};
-	int rc = s->fd < 0 ? s->fd : loop_add(s->fd, EPOLLIN, ev);
+}
+
+static bool watch(struct udp_sock *s)
+{
+	int rc = s->fd < 0 ? s->fd :
+			     loop_add(s->fd, EPOLLIN, udp_sock_event(s));
 
 	if (!rc) {
 		listen_hold(s->pif, IPPROTO_UDP, s->our_port);

@@ -150,6 +150,7 @@ static const struct loop_hooks hooks = {
 		[EV_UDP_LISTEN] = udp_listen_handle,
 	},
 	.expire = on_expire,
+	.tick = udp_tick,
 	.turn = on_turn,
 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* epoll_ctl.c (test) - tags that come back, batches, sleeping, stopping */
 /* links: epoll_ctl timer log util */
-/* wrap: epoll_wait epoll_create1 */
+/* wrap: epoll_wait epoll_pwait2 epoll_create1 */
 #include "epoll_ctl.h"
 
 #include <errno.h>
@@ -19,6 +19,10 @@
 
 int __real_epoll_wait(int fd, struct epoll_event *ev, int max, int timeout);
 int __wrap_epoll_wait(int fd, struct epoll_event *ev, int max, int timeout);
+int __real_epoll_pwait2(int fd, struct epoll_event *ev, int max,
+			const struct timespec *timeout, const sigset_t *mask);
+int __wrap_epoll_pwait2(int fd, struct epoll_event *ev, int max,
+			const struct timespec *timeout, const sigset_t *mask);
 int __real_epoll_create1(int flags);
 int __wrap_epoll_create1(int flags);
 
@@ -28,6 +32,16 @@ int __wrap_epoll_wait(int fd, struct epoll_event *ev, int max, int timeout)
 {
 	errno = fail_with;
 	return fail_with ? -1 : __real_epoll_wait(fd, ev, max, timeout);
+}
+
+static bool no_pwait2;
+
+int __wrap_epoll_pwait2(int fd, struct epoll_event *ev, int max,
+			const struct timespec *timeout, const sigset_t *mask)
+{
+	errno = ENOSYS;
+	return no_pwait2 ? -1 :
+			   __real_epoll_pwait2(fd, ev, max, timeout, mask);
 }
 
 int __wrap_epoll_create1(int flags)
@@ -79,6 +93,11 @@ static void on_expire(uint32_t id)
 	did('t');
 }
 
+static void on_tick(void)
+{
+	did('k');
+}
+
 static bool on_turn(void)
 {
 	did('.');
@@ -88,6 +107,7 @@ static bool on_turn(void)
 static const struct loop_hooks hooks = {
 	.handler = { [EV_TCP] = on_event, [EV_LINK] = on_link },
 	.expire = on_expire,
+	.tick = on_tick,
 	.turn = on_turn,
 };
 
@@ -244,6 +264,54 @@ TEST(more_to_do_means_no_sleep)
 	loop_once(&hooks, 20);		/* nothing left: sleeps */
 	OK(real_ms() - t >= 19);
 	timer_cancel(1);
+}
+
+TEST(a_tick_comes_once_and_soon)
+{
+	uint64_t t = real_ms();
+
+	clock_update();
+	timer_set(1, clock_ms() + 3600000);
+	loop_tick_in(200);
+	forget();
+	loop_once(&hooks, -1);
+	STREQ(order, "k.");
+	loop_once(&hooks, 5);
+	STREQ(order, "k..");
+	OK(real_ms() - t < 1000);
+	timer_cancel(1);
+}
+
+TEST(a_tick_does_not_keep_events_waiting_nor_they_the_tick)
+{
+	int fd = ready_fd((struct ev) { .kind = EV_LINK }, EPOLLIN);
+	uint64_t t = real_ms();
+
+	clock_update();
+	loop_tick_in(999);
+	forget();
+	loop_once(&hooks, -1);
+	OK(order[0] == 'L');
+	while (!strchr(order, 'k') && real_ms() - t < 1000) {
+		forget();
+		loop_once(&hooks, -1);
+	}
+	OK(strstr(order, "Lk."));
+	close(fd);
+}
+
+TEST(a_tick_comes_where_the_kernel_cannot_wait_for_it)
+{
+	uint64_t t = real_ms();
+
+	clock_update();
+	no_pwait2 = true;
+	loop_tick_in(200);
+	forget();
+	loop_once(&hooks, -1);
+	STREQ(order, "k.");
+	no_pwait2 = false;
+	OK(real_ms() - t < 1000);
 }
 
 static void alarm_rings(int sig)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: udp udp_sock udp_send udp_recv udp_tap udp_error flow fwd sock neigh
- *	  icmp fragment link/link link/pcap wire/frame wire/csum addr buf conf
+/* links: udp udp_sock udp_send udp_recv udp_tap udp_error udp_pace flow fwd
+ *	  sock neigh icmp fragment link/link link/pcap wire/frame wire/csum addr buf conf
  *	  epoll_ctl log timer util */
 /* udp.c - a guest made of frames, peers made of sockets on loopback
  *
  * To the guest, our loopback is raw_dst(). The namespace, listeners and the
  * choice of resolvers are stand-ins.
  */
-#include "udp.h"
+#include "udp_flow.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,6 +28,7 @@
 #include "test/unit/packets.h"
 #include "test/unit/test.h"
 #include "timer.h"
+#include "udp.h"
 #include "util.h"
 
 #define EACH_FAM(f) for (enum fam f = FAM4; f < FAM_COUNT; f++)
@@ -105,6 +106,7 @@ static const struct loop_hooks loop_hooks = {
 		[EV_UDP_LISTEN] = udp_listen_handle,
 	},
 	.expire = flow_expire,
+	.tick = udp_tick,
 	.turn = turn,
 };
 
@@ -437,6 +439,137 @@ TEST(without_super_frames_each_datagram_is_a_frame)
 		EQ(mem.cnt, 5);
 		for (unsigned i = 0; i < 5; i++)
 			EQ(guest_gets(i).payload.len, 100 + i);
+		close(fd);
+		expire_all();
+	}
+}
+
+/* One way, and so many that the clock decides when they are looked at. */
+static int start_flood(enum fam fam, uint16_t *port)
+{
+	int fd;
+
+	start(true);
+	fd = peer(fam, port);
+	guest_sends(fam, GUEST_PORT, *port, 10, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		for (unsigned n = 0; n < UDP_BATCH; n++)
+			peer_sends(fd, fam, GUEST_PORT, 100);
+		loop_once(&loop_hooks, 0);
+	}
+	EQ(mem.cnt, 2);
+	return fd;
+}
+
+TEST(a_flood_is_looked_at_by_the_clock_and_crosses_in_runs)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd = start_flood(fam, &port);
+
+		for (unsigned i = 0; i < 20; i++) {
+			peer_sends(fd, fam, GUEST_PORT, 100);
+			loop_once(&loop_hooks, 0);
+		}
+		EQ(mem.cnt, 2);
+		loop_once(&loop_hooks, 10);
+		EQ(mem.cnt, 3);
+		EQ(guest_gets(2).payload.len, 2000);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(more_than_a_batch_is_taken_at_one_look)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd = start_flood(fam, &port);
+
+		for (unsigned i = 0; i < 3 * UDP_BATCH / 2; i++)
+			peer_sends(fd, fam, GUEST_PORT, 100);
+		loop_once(&loop_hooks, 10);
+		EQ(mem.cnt, 4);
+		EQ(guest_gets(2).payload.len, 100 * UDP_BATCH);
+		EQ(guest_gets(3).payload.len, 100 * UDP_BATCH / 2);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(after_a_flood_a_datagram_is_passed_on_at_once_again)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd = start_flood(fam, &port);
+
+		for (unsigned i = 0; i < 4; i++)
+			loop_once(&loop_hooks, 10);
+		peer_sends(fd, fam, GUEST_PORT, 100);
+		loop_once(&loop_hooks, 0);
+		EQ(mem.cnt, 3);
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(a_flow_that_ends_in_a_flood_leaves_nothing)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		unsigned before = fds();
+		int fd = start_flood(fam, &port);
+
+		pass_time(200000);
+		EQ(flow_count(FLOW_UDP), 0);
+		/* Another socket in its place: events are still on. */
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		for (unsigned i = 0; i < 5; i++)
+			loop_once(&loop_hooks, 10);
+		peer_sends(fd, fam, GUEST_PORT, 100);
+		loop_once(&loop_hooks, 0);
+		EQ(mem.cnt, 3);
+		close(fd);
+		expire_all();
+		EQ(fds(), before);
+	}
+}
+
+TEST(questions_and_answers_are_passed_on_at_once_however_many)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd;
+
+		start(true);
+		fd = peer(fam, &port);
+		for (unsigned i = 0; i < 500; i++) {
+			guest_sends(fam, GUEST_PORT, port, 10, 1);
+			peer_sends(fd, fam, GUEST_PORT, 100);
+			loop_once(&loop_hooks, 0);
+			EQ(mem.cnt, 1);
+			mem.cnt = 0;
+		}
+		close(fd);
+		expire_all();
+	}
+}
+
+TEST(large_datagrams_are_passed_on_at_once_however_many)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd;
+
+		start(true);
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		for (unsigned i = 0; i < 200; i++) {
+			peer_sends(fd, fam, GUEST_PORT, 9000);
+			loop_once(&loop_hooks, 0);
+			EQ(mem.cnt, 1);
+			mem.cnt = 0;
+		}
 		close(fd);
 		expire_all();
 	}
