@@ -274,3 +274,24 @@ bool addr_from_sockaddr(struct addr *a, uint16_t *port,
 	}
 	return false;
 }
+
+/* IPv6 sockets tell of IPv4 in mapped form. */
+bool addr_from_pktinfo(struct addr *a, const struct cmsghdr *c)
+{
+	struct in_pktinfo info4;
+	struct in6_pktinfo info6;
+
+	if (c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_PKTINFO &&
+	    c->cmsg_len >= CMSG_LEN(sizeof(info4))) {
+		memcpy(&info4, CMSG_DATA(c), sizeof(info4));
+		*a = addr4(ntohl(info4.ipi_addr.s_addr));
+		return true;
+	}
+	if (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_PKTINFO &&
+	    c->cmsg_len >= CMSG_LEN(sizeof(info6))) {
+		memcpy(&info6, CMSG_DATA(c), sizeof(info6));
+		*a = addr_get(FAM6, info6.ipi6_addr.s6_addr);
+		return true;
+	}
+	return false;
+}

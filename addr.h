@@ -89,6 +89,9 @@ socklen_t addr_to_sockaddr6(union sockaddr_any *sa, const struct addr *a,
 bool addr_from_sockaddr(struct addr *a, uint16_t *port,
 			const union sockaddr_any *sa);
 
+/* False if @c does not say to which of our addresses a datagram was sent. */
+bool addr_from_pktinfo(struct addr *a, const struct cmsghdr *c);
+
 int addr_af(enum fam fam);		/* AF_INET, AF_INET6 */
 unsigned addr_bits(enum fam fam);	/* 32, 128 */
 const char *fam_name(enum fam fam);	/* "IPv4", "IPv6" */

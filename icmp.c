@@ -294,9 +294,9 @@ static bool of_host(enum fam fam, const struct sock_extended_err *ee,
 	return true;
 }
 
-static bool of_entry(enum fam fam, const struct cmsghdr *c,
-		     struct icmp_report *r)
+static bool of_entry(const struct cmsghdr *c, struct icmp_report *r)
 {
+	enum fam fam = addr_fam(&r->dest);
 	struct {
 		struct sock_extended_err ee;
 		union sockaddr_any offender;
@@ -307,6 +307,7 @@ static bool of_entry(enum fam fam, const struct cmsghdr *c,
 		return false;
 	memcpy(&entry, CMSG_DATA(c),
 	       MIN(c->cmsg_len - CMSG_LEN(0), sizeof(entry)));
+	r->err = (int)entry.ee.ee_errno;
 	r->offender = addr_any(fam);
 	if (entry.ee.ee_origin == SO_EE_ORIGIN_LOCAL)
 		return of_host(fam, &entry.ee, &r->error);
@@ -325,26 +326,33 @@ static bool is_entry(const struct cmsghdr *c)
 	       (c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR);
 }
 
-int icmp_report_read(int fd, enum fam fam, struct icmp_report *r)
+int icmp_report_read(int fd, struct icmp_report *r)
 {
-	/* The destination our packet left from may come too (IP_PKTINFO) */
-	_Alignas(struct cmsghdr) uint8_t control[256];
+	_Alignas(struct cmsghdr) uint8_t control[512];
 	struct iovec iov = { r->data, sizeof(r->data) };
+	union sockaddr_any dest = { 0 };
 	struct msghdr msg = {
+		.msg_name = &dest, .msg_namelen = sizeof(dest),
 		.msg_iov = &iov, .msg_iovlen = 1,
 		.msg_control = control, .msg_controllen = sizeof(control),
 	};
 	ssize_t n = recvmsg(fd, &msg, MSG_ERRQUEUE | MSG_DONTWAIT);
+	bool told = false;
 
 	if (n < 0)
 		return -errno;
 	r->len = (size_t)n;
+	r->ours = (struct addr) { 0 };
+	if (!addr_from_sockaddr(&r->dest, &r->dest_port, &dest))
+		return 0;
 	for (struct cmsghdr *c = CMSG_FIRSTHDR(&msg); c;
 	     c = CMSG_NXTHDR(&msg, c)) {
 		if (is_entry(c))
-			return of_entry(fam, c, r);
+			told = of_entry(c, r);
+		else
+			addr_from_pktinfo(&r->ours, c);
 	}
-	return 0;
+	return told;
 }
 
 static struct addr offender_name(const struct icmp_report *r,

@@ -47,7 +47,11 @@ bool icmp_unreachable_to_guest(const struct side *tap, uint8_t proto,
 /* One entry of the error queue of a socket the guest's packets leave by. */
 struct icmp_report {
 	struct icmp_error error;
+	int err;		/* the same, as an errno */
 	struct addr offender;	/* on the host's side; unspecified: the host */
+	struct addr dest;	/* where the packet in question was sent to */
+	struct addr ours;	/* where it came from; of listeners only */
+	uint16_t dest_port;
 	size_t len;		/* of the packet in question, behind IP (and
 				 * UDP): as much as came back */
 	uint8_t data[ICMP_QUOTE_MAX];
@@ -55,7 +59,7 @@ struct icmp_report {
 
 /* 1: a report; 0: an entry the guest is not told of; -errno: nothing to read,
  * -EAGAIN most likely. */
-int icmp_report_read(int fd, enum fam fam, struct icmp_report *r);
+int icmp_report_read(int fd, struct icmp_report *r);
 /* Pass it on: @quote is the guest's own packet. @tap, @host: the sides of the
  * conversation. */
 void icmp_report_to_guest(const struct icmp_report *r, const struct side *tap,

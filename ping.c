@@ -219,7 +219,7 @@ static bool ping_errors(struct ping *g)
 	static struct icmp_report r;
 
 	for (unsigned i = 0; i < BURST; i++) {
-		int rc = icmp_report_read(g->fd, ping_fam(g), &r);
+		int rc = icmp_report_read(g->fd, &r);
 
 		if (rc < 0)
 			return false;

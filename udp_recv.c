@@ -60,21 +60,9 @@ static void take_tos6(struct udp_got *g, const struct cmsghdr *c)
 	g->tos = (uint8_t)tclass;
 }
 
-static void take_info4(struct udp_got *g, const struct cmsghdr *c)
+static void take_ours(struct udp_got *g, const struct cmsghdr *c)
 {
-	struct in_pktinfo info;
-
-	memcpy(&info, CMSG_DATA(c), sizeof(info));
-	g->ours = addr_get(FAM4, (const uint8_t *)&info.ipi_addr);
-}
-
-/* Of IPv4 too, in mapped form: that is how an address is held. */
-static void take_info6(struct udp_got *g, const struct cmsghdr *c)
-{
-	struct in6_pktinfo info;
-
-	memcpy(&info, CMSG_DATA(c), sizeof(info));
-	memcpy(g->ours.b, &info.ipi6_addr, sizeof(g->ours.b));
+	addr_from_pktinfo(&g->ours, c);
 }
 
 static void take_unit(struct udp_got *g, const struct cmsghdr *c)
@@ -91,9 +79,9 @@ static const struct {
 	void (*take)(struct udp_got *g, const struct cmsghdr *c);
 } takers[] = {
 	{ IPPROTO_IP,	IP_TOS,		take_tos4 },
-	{ IPPROTO_IP,	IP_PKTINFO,	take_info4 },
+	{ IPPROTO_IP,	IP_PKTINFO,	take_ours },
 	{ IPPROTO_IPV6,	IPV6_TCLASS,	take_tos6 },
-	{ IPPROTO_IPV6,	IPV6_PKTINFO,	take_info6 },
+	{ IPPROTO_IPV6,	IPV6_PKTINFO,	take_ours },
 	{ IPPROTO_UDP,	UDP_GRO,	take_unit },
 };
 

@@ -327,3 +327,39 @@ TEST(socket_addresses_come_back_and_mapped_ones_as_ipv4)
 	sa.sa.sa_family = AF_UNIX;
 	OK(!addr_from_sockaddr(&back, &port, &sa));
 }
+
+TEST(the_address_a_datagram_was_sent_to_comes_back_in_our_form)
+{
+	_Alignas(struct cmsghdr) uint8_t buf[CMSG_SPACE(64)] = { 0 };
+	struct cmsghdr *c = (struct cmsghdr *)buf;
+	struct addr v4 = A("192.0.2.1"), v6 = A("2001:db8::1"), a;
+	struct in_pktinfo info4 = { 0 };
+	struct in6_pktinfo info6 = { 0 };
+
+	addr_put(&v4, (uint8_t *)&info4.ipi_addr);
+	c->cmsg_level = IPPROTO_IP;
+	c->cmsg_type = IP_PKTINFO;
+	c->cmsg_len = CMSG_LEN(sizeof(info4));
+	memcpy(CMSG_DATA(c), &info4, sizeof(info4));
+	OK(addr_from_pktinfo(&a, c));
+	OK(addr_eq(&a, &v4));
+	c->cmsg_len--;
+	OK(!addr_from_pktinfo(&a, c));
+	c->cmsg_len++;
+	c->cmsg_type = IP_TOS;
+	OK(!addr_from_pktinfo(&a, c));
+
+	c->cmsg_level = IPPROTO_IPV6;
+	c->cmsg_type = IPV6_PKTINFO;
+	c->cmsg_len = CMSG_LEN(sizeof(info6));
+	memcpy(&info6.ipi6_addr, v6.b, sizeof(v6.b));
+	memcpy(CMSG_DATA(c), &info6, sizeof(info6));
+	OK(addr_from_pktinfo(&a, c));
+	OK(addr_eq(&a, &v6));
+	memcpy(&info6.ipi6_addr, v4.b, sizeof(v4.b));
+	memcpy(CMSG_DATA(c), &info6, sizeof(info6));
+	OK(addr_from_pktinfo(&a, c));
+	OK(addr_eq(&a, &v4));
+	c->cmsg_len--;
+	OK(!addr_from_pktinfo(&a, c));
+}

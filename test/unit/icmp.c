@@ -412,17 +412,21 @@ TEST(a_closed_port_is_reported_by_the_socket_once)
 		setsockopt(fd, level, name, &on, sizeof(on));
 		setsockopt(fd, level, info, &on, sizeof(on));
 
-		EQ(icmp_report_read(fd, fam, &report), -EAGAIN);
+		EQ(icmp_report_read(fd, &report), -EAGAIN);
 		EQ(sendto(fd, "question", 8, 0, &sa.sa, len), 8);
 		EQ(poll(&pfd, 1, 2000), 1);
-		EQ(icmp_report_read(fd, fam, &report), 1);
+		EQ(icmp_report_read(fd, &report), 1);
 		EQ(report.error.type, fam == FAM4 ? 3 : 1);
 		EQ(report.error.code, fam == FAM4 ? 3 : 4);
+		EQ(report.err, ECONNREFUSED);
 		OK(addr_eq(&report.offender, &lo));
+		OK(addr_eq(&report.dest, &lo));
+		OK(addr_eq(&report.ours, &lo));
+		EQ(report.dest_port, ntohs(sa.in.sin_port));
 		OK(!addr_eq(&report.offender, &any));
 		EQ(report.len, 8);
 		MEMEQ(report.data, "question", 8);
-		EQ(icmp_report_read(fd, fam, &report), -EAGAIN);
+		EQ(icmp_report_read(fd, &report), -EAGAIN);
 		close(fd);
 	}
 }

@@ -132,6 +132,7 @@ static ssize_t read_error(struct msghdr *msg)
 	memcpy(CMSG_DATA(c), &k.ee, sizeof(k.ee));
 	memcpy(CMSG_DATA(c) + sizeof(k.ee), &sa, len);
 	msg->msg_controllen = c->cmsg_len;
+	addr_to_sockaddr(msg->msg_name, &k.sent_to, 0, 0);
 	memcpy(msg->msg_iov[0].iov_base, k.quoted, k.quoted_len);
 	k.ee.ee_origin = SO_EE_ORIGIN_NONE;
 	return (ssize_t)k.quoted_len;
