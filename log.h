@@ -91,6 +91,7 @@ bool log_allow(struct log_limit *l, enum log_level level);
 	X(NO_FLOW,	"no flow, and not the start of one")		\
 	X(TABLE_FULL,	"flow table full")				\
 	X(SOCKET,	"no socket for it")				\
+	X(NOT_SENT,	"the host refused to send it")			\
 	X(REFUSED,	"forwarding refused")				\
 	X(SLAB,		"no memory left to hold data for the host")	\
 	X(LINK_FULL,	"no room on the link")				\

@@ -278,7 +278,7 @@ static void ping_request(struct ping *g, const struct packet *p)
 	}
 	if (!rc)
 		return;
-	drop(DROP_SOCKET);
+	drop(DROP_NOT_SENT);
 	flow_debug(&g->flow, "not sent: %s", strerror(-rc));
 	if (icmp_error_of_errno(ping_fam(g), -rc, &e))
 		icmp_error_about(p, &e);

@@ -253,7 +253,7 @@ static void lost(int error, unsigned datagrams)
 	debug_limit("Datagram to port %u not sent: %s",
 		    tx.dest.side->their_port, strerror(error));
 	while (datagrams--)
-		drop(DROP_SOCKET);
+		drop(DROP_NOT_SENT);
 }
 
 /* Whether the error may be that of an earlier datagram. */

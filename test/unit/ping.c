@@ -563,10 +563,13 @@ TEST(an_error_about_an_earlier_request_does_not_cost_the_next_one)
 TEST(a_request_the_kernel_will_not_send_is_answered_with_its_reason)
 {
 	EACH_FAM(fam) {
+		uint64_t before = drop_count(DROP_NOT_SENT);
+
 		start();
 		k.send_err[0] = k.send_err[1] = ENETUNREACH;
 		request(fam, 0x1234, 1, 8);
 		check_error(fam, GATEWAY(fam), fam == FAM4 ? 3 : 1, 0);
+		EQ(drop_count(DROP_NOT_SENT), before + 1);
 		start();
 		k.send_err[0] = k.send_err[1] = EAGAIN;
 		request(fam, 0x1234, 1, 8);

@@ -12,6 +12,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netinet/udp.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -775,6 +776,27 @@ TEST(a_forwarded_port_sends_from_its_listener)
 		EQ(peer_gets(fd, &from), 31);
 		EQ(from, conf_writable.inbound.rule[0].first);
 		close(fd);
+		expire_all();
+	}
+}
+
+TEST(what_the_host_refuses_to_send_is_counted_as_that)
+{
+	EACH_FAM(fam) {
+		uint64_t refused, none;
+
+		start(true);
+		start_listener(fam);
+		refused = drop_count(DROP_NOT_SENT);
+		none = drop_count(DROP_SOCKET);
+		/* What a socket would say to be: this one cannot send. */
+		loop_del(listener.fd);
+		close(listener.fd);
+		listener.fd = eventfd(0, EFD_CLOEXEC);
+		guest_sends(fam, 5353, 9, 30, 3);
+		EQ(drop_count(DROP_NOT_SENT), refused + 3);
+		EQ(drop_count(DROP_SOCKET), none);
+		close_keep_errno(&listener.fd);
 		expire_all();
 	}
 }
