@@ -7,10 +7,16 @@
  * the diary asks for it; headers and checksums have been judged by then, here
  * and in segment.c. What is not right is a failure at once.
  *
+ * Or a program on the host calls the guest's service, by the forwarded port. It
+ * is connected, so that answers from anywhere else do not reach it.
+ *
  * Ping sockets of the daemon are what makes echo work. Where the kernel refuses
  * them, that is no failure of the daemon: the diary is skipped.
  *
- * RFC 768, 792, 4443 4.
+ * Routers are made up: a raw socket says what one would say about a packet of
+ * the daemon's socket, and the kernel cannot tell.
+ *
+ * RFC 768, 792, 4443 3, 4.
  */
 #include "guest.h"
 
@@ -18,9 +24,13 @@
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+#include "wire/csum.h"
+#include "wire/frame.h"
 
 #define HLEN		8	/* of UDP, of echo */
 #define DATA_MAX	9000
@@ -38,6 +48,8 @@ static unsigned kept_first, kept_end;
 
 static int host_fd = -1;
 static uint16_t host_port;
+static uint16_t guest_port = GUEST_PORT;
+static bool called;			/* by somebody not heard of yet */
 static union sockaddr_any asker;	/* whom the host answers */
 static socklen_t asker_len;
 static uint8_t got[DATA_MAX + 1];
@@ -104,7 +116,7 @@ static void queue(const struct datagram *d)
 
 	memset(l4, 0, HLEN);
 	if (udp) {
-		put_be16(l4, GUEST_PORT);
+		put_be16(l4, guest_port);
 		put_be16(l4 + 2, host_port);
 		put_be16(l4 + 4, (uint16_t)(HLEN + d->len));
 	} else {
@@ -121,7 +133,7 @@ static void udp_fields(const uint8_t *l4, size_t len)
 {
 	uint16_t from = get_be16(l4), to = get_be16(l4 + 2);
 
-	if (from != host_port || to != GUEST_PORT)
+	if (from != host_port || to != guest_port)
 		fail("datagram from port %u to %u", from, to);
 	if (get_be16(l4 + 4) != len)
 		fail("length of UDP");
@@ -133,10 +145,15 @@ void datagram_in(uint8_t proto, const struct addr *src, const struct addr *dst,
 		 struct rd l4)
 {
 	struct datagram *d = &kept[kept_end % KEPT_MAX];
-	const struct conn *c = conn_cur();
+	struct conn *c = conn_cur();
 
 	if (kept_end++ - kept_first == KEPT_MAX)
 		fail("more datagrams than the diary wanted");
+	if (proto == IPPROTO_UDP && called) {	/* by whom, and as whom */
+		c->here = *dst;
+		c->there = *src;
+		called = false;
+	}
 	if (!addr_eq(src, &c->there) || !addr_eq(dst, &c->here))
 		fail("datagram from or to a stranger's address");
 	if (l4.len < HLEN || l4.len > HLEN + DATA_MAX)
@@ -209,13 +226,12 @@ static void guest_gets(char **tok)
 
 /* --- the host --- */
 
-static void host_listen(char **tok)
+static void host_open(void)
 {
 	struct addr a = addr_loopback(world.fam);
 	union sockaddr_any sa;
 	socklen_t len = addr_to_sockaddr(&sa, &a, 0, 0);
 
-	tok_end(tok);
 	close_keep_errno(&host_fd);
 	host_fd = socket(addr_af(world.fam), SOCK_DGRAM | SOCK_CLOEXEC |
 			 SOCK_NONBLOCK, 0);
@@ -223,6 +239,26 @@ static void host_listen(char **tok)
 	    getsockname(host_fd, &sa.sa, &len) ||
 	    !addr_from_sockaddr(&a, &host_port, &sa))
 		fail("host: no socket: %s", strerror(errno));
+}
+
+static void host_listen(char **tok)
+{
+	tok_end(tok);
+	host_open();
+	guest_port = GUEST_PORT;
+}
+
+static void host_call(char **tok)
+{
+	struct addr a = addr_loopback(world.fam);
+
+	tok_end(tok);
+	host_open();
+	asker_len = addr_to_sockaddr(&asker, &a, world.forward_port, 0);
+	if (connect(host_fd, &asker.sa, asker_len))
+		fail("host: connect: %s", strerror(errno));
+	guest_port = SERVICE_PORT;
+	called = true;
 }
 
 static void host_close(char **tok)
@@ -274,12 +310,95 @@ static void host_send(char **tok)
 	settle();
 }
 
+/* --- routers --- */
+
+/* About a packet from loopback to loopback that began with @l4. */
+static void router_says(char **tok, uint8_t proto, const uint8_t *l4,
+			size_t len)
+{
+	bool v4 = world.fam == FAM4;
+	struct addr lo = addr_loopback(world.fam);
+	int fd = socket(addr_af(world.fam), SOCK_RAW | SOCK_CLOEXEC,
+			echo_proto());
+	struct frame_tmpl t;
+	uint8_t msg[HLEN + 64] = { 0 };
+	union sockaddr_any sa;
+	socklen_t sa_len = addr_to_sockaddr(&sa, &lo, 0, 0);
+	size_t ip_len;
+
+	if (fd < 0)
+		fail("router: %s (\"config netns\" first)", strerror(errno));
+	for (unsigned i = 0; i < 4; i++) {
+		uint8_t n = (uint8_t)number(tok_next(&tok));
+
+		if (i / 2 == !v4)
+			msg[i % 2] = n;
+	}
+	tok_end(tok);
+	frame_tmpl_init(&t, proto, &lo, 0, &lo, 0, &MAC_ZERO, &MAC_ZERO, 0);
+	ip_len = (size_t)t.l4_off - ETH_HLEN_;
+	put_be16(t.hdr + t.iplen_off, (uint16_t)(t.iplen_bias + len));
+	memcpy(msg + HLEN, t.hdr + ETH_HLEN_, ip_len);
+	memcpy(msg + HLEN + ip_len, l4, len);
+	len += HLEN + ip_len;
+	if (v4)		/* that of ICMPv6 is the kernel's work */
+		put_be16(msg + 2, csum_fold(csum_add(0, msg, len)));
+	if (sendto(fd, msg, len, 0, &sa.sa, sa_len) < 0)
+		fail("router: %s", strerror(errno));
+	close(fd);
+	settle();
+}
+
+/* About the last datagram that the host has received. */
+static void router_of_udp(char **tok)
+{
+	uint8_t l4[HLEN] = { 0 };
+	struct addr a;
+	uint16_t from = 0;
+
+	if (!addr_from_sockaddr(&a, &from, &asker))
+		fail("\"udp host recv\" before");
+	put_be16(l4, from);
+	put_be16(l4 + 2, host_port);
+	put_be16(l4 + 4, HLEN);
+	router_says(tok, IPPROTO_UDP, l4, sizeof(l4));
+}
+
+/* The identifier is the kernel's choice; the last socket of its list. */
+static uint16_t ping_id(void)
+{
+	FILE *f = fopen(world.fam == FAM4 ? "/proc/self/net/icmp" :
+					    "/proc/self/net/icmp6", "r");
+	char line[512];
+	unsigned id = 0;
+
+	while (f && fgets(line, sizeof(line), f))
+		sscanf(line, "%*u: %*[0-9A-F]:%x", &id);
+	if (f)
+		fclose(f);
+	if (!id)
+		fail("no socket for ping");
+	return (uint16_t)id;
+}
+
+static void router_of_echo(char **tok)
+{
+	uint8_t l4[HLEN] = {
+		world.fam == FAM4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST,
+	};
+
+	put_be16(l4 + 4, ping_id());
+	router_says(tok, echo_proto(), l4, sizeof(l4));
+}
+
 /* --- statements --- */
 
 static void host_does(char **tok)
 {
 	if (tok_take(&tok, "listen"))
 		host_listen(tok);
+	else if (tok_take(&tok, "call"))
+		host_call(tok);
 	else if (tok_take(&tok, "close"))
 		host_close(tok);
 	else if (host_fd < 0)
@@ -289,7 +408,7 @@ static void host_does(char **tok)
 	else if (tok_take(&tok, "send"))
 		host_send(tok);
 	else
-		fail("udp host listen | close | recv | send");
+		fail("udp host listen | call | close | recv | send");
 }
 
 void udp_command(char **tok)
@@ -298,8 +417,10 @@ void udp_command(char **tok)
 		guest_sends(tok);
 	else if (tok_take(&tok, "host"))
 		host_does(tok);
+	else if (tok_take(&tok, "router"))
+		router_of_udp(tok);
 	else if (!tok_take(&tok, "<"))
-		fail("udp > | < | host");
+		fail("udp > | < | host | router");
 	else if (tok_take(&tok, "none"))
 		expect_nothing(tok);
 	else
@@ -343,8 +464,12 @@ void echo_command(char **tok)
 		settle();
 		return;
 	}
+	if (tok_take(&tok, "router")) {
+		router_of_echo(tok);
+		return;
+	}
 	if (!tok_take(&tok, "<"))
-		fail("echo > | <");
+		fail("echo > | < | router");
 	if (tok_take(&tok, "none"))
 		expect_nothing(tok);
 	else

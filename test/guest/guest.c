@@ -311,26 +311,44 @@ static void make_conf(void)
 	for (unsigned f = 0; f < FAM_COUNT; f++)
 		c->has_peek_off[f] = !world.no_peek_off &&
 				     sock_probe_peek_off((enum fam)f);
-	c->inbound.cnt = 1;
-	c->inbound.rule[0] = (struct fwd_rule) {
-		.listen = addr_any(world.fam),
-		.first = world.forward_port, .last = world.forward_port,
-		.to = SERVICE_PORT, .proto = IPPROTO_TCP,
-	};
+	c->inbound.cnt = 2;
+	for (unsigned i = 0; i < 2; i++)
+		c->inbound.rule[i] = (struct fwd_rule) {
+			.listen = addr_any(world.fam),
+			.first = world.forward_port,
+			.last = world.forward_port, .to = SERVICE_PORT,
+			.proto = i ? IPPROTO_UDP : IPPROTO_TCP,
+		};
 }
 
+/* A socket bound to *port; any, which is told, if that is 0. */
+static int bound(int type, uint16_t *port)
+{
+	struct addr a = addr_any(world.fam);
+	union sockaddr_any sa;
+	socklen_t len = addr_to_sockaddr(&sa, &a, *port, 0);
+	int fd = socket(addr_af(world.fam), type | SOCK_CLOEXEC, 0);
+
+	if (fd >= 0 && (bind(fd, &sa.sa, len) || !sock_local(fd, &a, port)))
+		close_keep_errno(&fd);
+	return fd;
+}
+
+/* Of both protocols. */
 static uint16_t free_port(void)
 {
-	struct addr a = addr_loopback(world.fam);
-	union sockaddr_any sa;
-	socklen_t len = addr_to_sockaddr(&sa, &a, 0, 0);
-	int fd = socket(addr_af(world.fam), SOCK_STREAM | SOCK_CLOEXEC, 0);
-	uint16_t port = 0;
+	for (unsigned tries = 0; tries < 100; tries++) {
+		uint16_t port = 0;
+		int tcp = bound(SOCK_STREAM, &port);
+		int udp = tcp < 0 ? -1 : bound(SOCK_DGRAM, &port);
+		bool both = udp >= 0;
 
-	if (fd < 0 || bind(fd, &sa.sa, len) < 0 || !sock_local(fd, &a, &port))
-		fail("no free port: %s", strerror(errno));
-	close(fd);
-	return port;
+		close_keep_errno(&tcp);
+		close_keep_errno(&udp);
+		if (both)
+			return port;
+	}
+	fail("no free port: %s", strerror(errno));
 }
 
 static void attach_link(const struct link_hooks *link)

@@ -326,12 +326,13 @@ static void do_flows(char **tok)
 		fail("%u flows", flow_count(flows_of));
 }
 
-/* "icmp TYPE4 CODE4 TYPE6 CODE6": such an error has come. */
+/* "icmp TYPE4 CODE4 TYPE6 CODE6": such an error has come; or none. */
 static void do_icmp(char **tok)
 {
-	int want[4];
+	int want[4] = { -1, -1, -1, -1 };
+	bool none = tok_take(&tok, "none");
 
-	for (unsigned i = 0; i < 4; i++)
+	for (unsigned i = 0; !none && i < 4; i++)
 		want[i] = (int)number(tok_next(&tok));
 	tok_end(tok);
 	if (world.icmp_type != want[world.fam == FAM4 ? 0 : 2] ||
@@ -455,6 +456,8 @@ static void do_config(char **tok)
 		world.link_listen = true;
 	else if (!strcmp(word, "unreachable"))
 		world.unreachable = true;
+	else if (!strcmp(word, "netns"))
+		world_private_netns();
 	else if (!strcmp(word, "sysctl"))
 		set_sysctl(tok_next(&tok), &tok);
 	else
