@@ -211,11 +211,13 @@ static uint16_t forwarded(const struct udp_sock *s, const struct fwd_rule *r)
 static bool may_borrow(const struct udp_sock *s)
 {
 	const struct side *c = &s->client;
+	const struct fwd_env *env = fwd_env();
 
 	return c->pif == PIF_TAP && s->pif == PIF_HOST && !s->nth &&
 	       addr_is_unspec(&c->ours) &&
 	       !conf.net[addr_fam(&c->ours)].outbound_if[0] &&
-	       addr_eq(&c->theirs, &fwd_env()->seen[addr_fam(&c->theirs)]);
+	       (addr_eq(&c->theirs, &env->seen[addr_fam(&c->theirs)]) ||
+		addr_eq(&c->theirs, &env->seen_ll));
 }
 
 /* *possible: there may be a listener later. */

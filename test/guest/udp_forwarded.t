@@ -25,3 +25,11 @@ flows udp 2
 fds same
 +121000
 flows udp 0
+# Forgotten, but the guest may still speak first, from the same port.
+udp > "still there?"
+udp host recv "still there?"
+udp host send "yes"
+udp < "yes"
+udp < none
+flows udp 1
+fds same
