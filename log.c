@@ -2,8 +2,8 @@
 /* log.c - one line per message, to whoever is listening
  *
  * A message is formatted once, on the stack, and made one line: control
- * characters (a guest may choose names that end up here) become '?'. Then each
- * open sink gets it in its own dress:
+ * characters (a guest may choose names that end up here) are written out as
+ * \x1b. Then each open sink gets it in its own dress:
  *
  *	stderr	[12.3456: ]text		stamp at debug level, without file
  *	file	12.3456: WARNING: text	see below
@@ -12,13 +12,23 @@
  * The file opens with a line that names program, version, executable, the
  * wall-clock time that stamps count from, and the process. Before an entry
  * would reach the limit, the oldest third or so is cut off, between lines, and
- * that first line is written anew. Where the filesystem can, it drops blocks
- * without copying (fallocate(2), FALLOC_FL_COLLAPSE_RANGE) and the remains of
- * a line are blanked; otherwise what is kept is moved down.
+ * that first line is written anew:
+ *
+ *	0                    cut                                 limit
+ *	|header|line|line|li(ne|line)|line|line|line|line|line|line|
+ *	                     |header  |line|line|line|line|line|line|
+ *
+ * It is put in place first, over lines that are about to go, blanks over what
+ * remains of the last of them, and then the file begins there: whoever reads
+ * finds whole lines at any time, and for tail(1) the file was truncated.
+ * Where the filesystem can, it drops blocks without copying (fallocate(2),
+ * FALLOC_FL_COLLAPSE_RANGE); otherwise what is kept is moved down.
  *
  * Owns the three sinks, opened once: nothing is looked up by name later, so
- * that logging goes on without a filesystem. Never allocates, never waits for
- * a reader, never fails: a message that cannot be written is gone.
+ * that logging goes on without a filesystem. Never allocates and never fails;
+ * from log_detach() on never waits for a reader either. What a sink does not
+ * take is counted, and it is told how much that was as soon as it takes
+ * something again.
  */
 #include "log.h"
 
@@ -26,6 +36,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/falloc.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,7 +51,7 @@
 #include "timer.h"
 #include "util.h"
 
-SYSCALLS(writev, sendmsg, fsync);
+SYSCALLS(poll, ppoll, writev, write, sendmsg, fsync);
 /* Rotation */
 SYSCALLS(lseek, fallocate, fcntl, ftruncate, pread64, pwrite64);
 
@@ -53,16 +64,36 @@ SYSCALLS(lseek, fallocate, fcntl, ftruncate, pread64, pwrite64);
 /* Until told otherwise, what somebody starting us by hand wants to see. */
 enum log_level log_threshold = LOG_LVL_INFO;
 
-static struct {
-	const char *ident;
-	bool to_stderr, stderr_stays, stderr_stamp;
-	int syslog_fd, file_fd;
-	bool file_rotates;	/* a regular file, neither pipe nor device */
-	uint64_t file_limit;
-	size_t header_len;	/* without a newline */
-	char header[HEADER_MAX];
-	uint64_t start_ns;	/* stamps count from here */
-} sink = { .to_stderr = true, .syslog_fd = -1, .file_fd = -1 };
+struct message {
+	enum log_level level;
+	const char *when;	/* the stamp */
+	struct iovec text;
+};
+
+static bool put_stderr(const struct message *m);
+static bool put_file(const struct message *m);
+static bool put_syslog(const struct message *m);
+
+enum { SINK_STDERR, SINK_FILE, SINK_SYSLOG, SINK_COUNT };
+
+static struct sink {
+	int fd;				/* -1: not in use */
+	bool (*put)(const struct message *m);	/* false: not taken */
+	uint64_t lost;			/* messages, since it took one */
+} sinks[SINK_COUNT] = {
+	[SINK_STDERR]	= { STDERR_FILENO, put_stderr, 0 },
+	[SINK_FILE]	= { -1, put_file, 0 },
+	[SINK_SYSLOG]	= { -1, put_syslog, 0 },
+};
+
+static const char *ident;
+static uint64_t start_ns;		/* stamps count from here */
+static bool detached;			/* nobody's start waits for us */
+static bool stderr_stays, stderr_stamp;
+
+static bool file_rotates;	/* a regular file, neither pipe nor device */
+static uint64_t file_limit;
+static char header[HEADER_MAX];		/* first line, without a newline */
 
 static const struct {
 	int syslog;
@@ -86,7 +117,7 @@ static uint64_t boottime_ns(void)
 
 static void stamp(char out[STAMP_MAX])
 {
-	uint64_t ns = boottime_ns() - sink.start_ns;
+	uint64_t ns = boottime_ns() - start_ns;
 
 	snprintf(out, STAMP_MAX, "%llu.%04u",
 		 (unsigned long long)(ns / 1000000000u),
@@ -98,33 +129,53 @@ static struct iovec piece(const char *s, size_t len)
 	return (struct iovec) { (char *)s, len };
 }
 
-static void put_stderr(const char *when, const struct iovec *text)
-{
-	struct iovec iov[] = {
-		piece(when, strlen(when)),
-		piece(": ", 2),
-		*text,
-		piece("\n", 1),
-	};
-	unsigned skip = sink.stderr_stamp ? 0 : 2;
-	ssize_t n = writev(STDERR_FILENO, iov + skip,
-			   (int)(ARRAY_SIZE(iov) - skip));
+/* --- stderr --- */
 
-	(void)n;	/* there is nobody left to tell */
+/* A pipe nobody reads from must not stop the daemon. Nothing written here at
+ * once is longer than what a pipe that is ready takes, pipe(7). */
+static bool stderr_ready(void)
+{
+	struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+
+	return !detached || (poll(&p, 1, 0) == 1 && p.revents & POLLOUT);
 }
 
-static void put_syslog(enum log_level level, const struct iovec *text)
+static bool put_stderr(const struct message *m)
+{
+	struct iovec iov[] = {
+		piece(m->when, strlen(m->when)),
+		piece(": ", 2),
+		m->text,
+		piece("\n", 1),
+	};
+	unsigned skip = stderr_stamp ? 0 : 2;
+
+	return stderr_ready() && writev(STDERR_FILENO, iov + skip,
+					(int)(ARRAY_SIZE(iov) - skip)) > 0;
+}
+
+bool log_stderr_raw(const char *text, size_t len)
+{
+	return stderr_ready() && write(STDERR_FILENO, text, len) > 0;
+}
+
+/* --- system logger --- */
+
+static bool put_syslog(const struct message *m)
 {
 	char head[64];
 	int len = snprintf(head, sizeof(head), "<%d>%s: ",
-			   LOG_DAEMON | level_words[level].syslog, sink.ident);
+			   LOG_DAEMON | level_words[m->level].syslog, ident);
 	struct iovec iov[] = {
-		piece(head, (size_t)len), *text, piece("\n", 1),
+		piece(head, (size_t)len), m->text, piece("\n", 1),
 	};
 	struct msghdr msg = { .msg_iov = iov, .msg_iovlen = ARRAY_SIZE(iov) };
 
-	sendmsg(sink.syslog_fd, &msg, MSG_DONTWAIT | MSG_NOSIGNAL);
+	return sendmsg(sinks[SINK_SYSLOG].fd, &msg,
+		       MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
+
+/* --- file --- */
 
 /* Where the first newline at or after @off is, or -1. */
 static off_t file_find_newline(off_t off)
@@ -132,7 +183,7 @@ static off_t file_find_newline(off_t off)
 	char block[4096], *nl;
 	ssize_t n;
 
-	while ((n = pread(sink.file_fd, block, sizeof(block), off)) > 0) {
+	while ((n = pread(sinks[SINK_FILE].fd, block, sizeof(block), off)) > 0) {
 		nl = memchr(block, '\n', (size_t)n);
 		if (nl)
 			return off + (nl - block);
@@ -143,74 +194,67 @@ static off_t file_find_newline(off_t off)
 
 static bool file_write_at(const char *p, size_t len, off_t off)
 {
-	return pwrite(sink.file_fd, p, len, off) == (ssize_t)len;
+	return pwrite(sinks[SINK_FILE].fd, p, len, off) == (ssize_t)len;
 }
 
 /* Asked each time: other processes of ours, and administrators, write to the
  * file as well. */
 static off_t file_size(void)
 {
-	return MAX(lseek(sink.file_fd, 0, SEEK_END), 0);
+	return MAX(lseek(sinks[SINK_FILE].fd, 0, SEEK_END), 0);
 }
 
 /* First line only: what to do when nothing can be kept. */
 static void file_restart(const char *line, size_t len)
 {
-	if (!ftruncate(sink.file_fd, 0) && file_write_at(line, len, 0))
+	if (!ftruncate(sinks[SINK_FILE].fd, 0) && file_write_at(line, len, 0))
 		file_write_at("\n", 1, (off_t)len);
 }
 
-/* The file begins in the middle of a line: @line goes over it, and blanks over
- * what remains until the next newline. */
-static void file_overwrite_head(const char *line, size_t len)
+/* From @cut on it is to be a file of its own that begins with @line: that goes
+ * over what is there, and blanks over the rest of the line it ends in. The
+ * newline in front is for who reads at this moment. */
+static bool file_prepare(off_t cut, const char *line, size_t len)
 {
-	off_t nl = file_find_newline((off_t)len), at = (off_t)len;
+	off_t at = cut + (off_t)len, nl = file_find_newline(at);
 	char blank[256];
 
-	if (nl < 0 || !file_write_at(line, len, 0)) {
-		file_restart(line, len);
-		return;
-	}
+	if (nl < 0 || !file_write_at("\n", 1, cut - 1) ||
+	    !file_write_at(line, len, cut))
+		return false;
 	memset(blank, ' ', sizeof(blank));
 	while (at < nl) {
 		size_t n = (size_t)MIN(nl - at, (off_t)sizeof(blank));
 
 		if (!file_write_at(blank, n, at))
-			return;
+			return false;
 		at += (off_t)n;
 	}
+	return true;
 }
 
-/* Write @line, and move down all lines that begin after @cut. */
-static void file_move_down(const char *line, size_t len, off_t cut)
+/* What is at @from goes to the beginning, and the file ends behind it. */
+static bool file_move_down(off_t from)
 {
-	off_t from = file_find_newline(cut + (off_t)len);
-	off_t to = (off_t)len;
+	off_t to = 0;
 	char block[4096];
 	ssize_t n;
 
-	if (from < 0 || !file_write_at(line, len, 0)) {
-		file_restart(line, len);
-		return;
-	}
-
-	/* From the newline on: it ends our line. Ahead of us is never written,
-	 * as the source is at least a line further down. */
-	while ((n = pread(sink.file_fd, block, sizeof(block), from)) > 0) {
+	while ((n = pread(sinks[SINK_FILE].fd, block, sizeof(block),
+			  from)) > 0) {
 		if (!file_write_at(block, (size_t)n, to))
-			return;
+			return false;
 		from += n;
 		to += n;
 	}
-	if (ftruncate(sink.file_fd, to))
-		file_restart(line, len);
+	return !n && !ftruncate(sinks[SINK_FILE].fd, to);
 }
 
 /* Thirty percent of the limit, in whole pages as COLLAPSE_RANGE asks for. */
 static off_t file_cut(void)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	uint64_t third = sink.file_limit * 3 / 10;
+	uint64_t third = file_limit * 3 / 10;
 
 	return (off_t)((third + page - 1) / page * page);
 }
@@ -219,62 +263,105 @@ static void file_rotate(const char *when)
 {
 	char line[HEADER_MAX + STAMP_MAX + 32];
 	size_t len = (size_t)snprintf(line, sizeof(line),
-				      "%s - log truncated at %s", sink.header,
+				      "%s - log truncated at %s", header,
 				      when);
-	int flags = fcntl(sink.file_fd, F_GETFL);
+	int fd = sinks[SINK_FILE].fd, flags = fcntl(fd, F_GETFL);
 	off_t cut = file_cut();
 
 	/* With O_APPEND, pwrite(2) would go to the end. */
-	fcntl(sink.file_fd, F_SETFL, flags & ~O_APPEND);
-	if (!fallocate(sink.file_fd, FALLOC_FL_COLLAPSE_RANGE, 0, cut))
-		file_overwrite_head(line, len);
-	else
-		file_move_down(line, len, cut);
-	fcntl(sink.file_fd, F_SETFL, flags);
+	fcntl(fd, F_SETFL, flags & ~O_APPEND);
+	if (!file_prepare(cut, line, len) ||
+	    (fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, 0, cut) &&
+	     !file_move_down(cut)))
+		file_restart(line, len);
+	fcntl(fd, F_SETFL, flags);
 }
 
-static void put_file(const char *when, enum log_level level,
-		     const struct iovec *text)
+/* A full disk may have room for half a line: no good to anybody. */
+static bool file_append(struct iovec *iov, int cnt, size_t len)
 {
-	const char *word = level_words[level].file;
+	int fd = sinks[SINK_FILE].fd;
+	ssize_t n = writev(fd, iov, cnt);
+
+	if (n > 0 && (size_t)n < len && file_rotates &&
+	    ftruncate(fd, file_size() - n))
+		return true;	/* then half a line is what it got */
+	return n == (ssize_t)len;
+}
+
+static bool put_file(const struct message *m)
+{
+	const char *word = level_words[m->level].file;
 	struct iovec iov[] = {
-		piece(when, strlen(when)),
+		piece(m->when, strlen(m->when)),
 		piece(": ", 2),
 		piece(word, strlen(word)),
-		*text,
+		m->text,
 		piece("\n", 1),
 	};
-	uint64_t len = 0;
-	ssize_t n;
+	size_t len = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(iov); i++)
 		len += iov[i].iov_len;
-	if (sink.file_rotates &&
-	    (uint64_t)file_size() + len >= sink.file_limit)
-		file_rotate(when);
-	n = writev(sink.file_fd, iov, ARRAY_SIZE(iov));
-	(void)n;	/* a full disk must not stop us */
+	if (file_rotates && (uint64_t)file_size() + len >= file_limit)
+		file_rotate(m->when);
+	return file_append(iov, ARRAY_SIZE(iov), len);
 }
 
-/* One line: no newline at the end, nothing odd inside. */
-static size_t make_line(char *text, size_t len)
-{
-	while (len && text[len - 1] == '\n')
-		len--;
-	for (size_t i = 0; i < len; i++) {
-		unsigned char c = (unsigned char)text[i];
+/* --- all of them --- */
 
-		if (c < ' ' || c == 127)
-			text[i] = '?';
+/* The second kind are those beyond ASCII, in UTF-8. */
+static bool is_control(unsigned char before, unsigned char c)
+{
+	return c < ' ' || c == 127 || (before == 0xc2 && c >= 0x80 && c < 0xa0);
+}
+
+/* @text as one line: no newline at the end, nothing odd inside. Its length,
+ * at most @size. */
+static size_t make_line(char *line, size_t size, const char *text)
+{
+	static const char digits[] = "0123456789abcdef";
+	size_t end = strlen(text), len = 0;
+	unsigned char c = 0, before;
+
+	while (end && text[end - 1] == '\n')
+		end--;
+	for (size_t i = 0; i < end && len + 4 <= size; i++) {
+		before = c;
+		c = (unsigned char)text[i];
+		if (!is_control(before, c)) {
+			line[len++] = text[i];
+			continue;
+		}
+		line[len++] = '\\';
+		line[len++] = 'x';
+		line[len++] = digits[c >> 4];
+		line[len++] = digits[c & 15];
 	}
 	return len;
 }
 
+/* The message, and before it how many there were that could not be told. */
+static void sink_put(struct sink *s, const struct message *m)
+{
+	char text[64];
+	int len = snprintf(text, sizeof(text), "Messages lost before this one: "
+			   "%llu", (unsigned long long)s->lost);
+	const struct message note = {
+		LOG_LVL_WARN, m->when, piece(text, (size_t)len),
+	};
+
+	if (s->lost && s->put(&note))
+		s->lost = 0;
+	if (s->lost || !s->put(m))
+		s->lost++;
+}
+
 void log_msg(enum log_level level, const char *fmt, ...)
 {
-	char text[LINE_MAX_BYTES], when[STAMP_MAX];
+	char text[LINE_MAX_BYTES], line[LINE_MAX_BYTES], when[STAMP_MAX];
+	struct message m = { level, when, { 0 } };
 	int saved = errno, len;
-	struct iovec line;
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -282,54 +369,46 @@ void log_msg(enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	if (len < 0)
 		return;
-	len = MIN(len, (int)sizeof(text) - 1);
-	line = piece(text, make_line(text, (size_t)len));
+	m.text = piece(line, make_line(line, sizeof(line), text));
 	stamp(when);
-
-	if (sink.to_stderr)
-		put_stderr(when, &line);
-	if (sink.file_fd >= 0)
-		put_file(when, level, &line);
-	if (sink.syslog_fd >= 0)
-		put_syslog(level, &line);
+	for (unsigned i = 0; i < SINK_COUNT; i++)
+		if (sinks[i].fd >= 0)
+			sink_put(&sinks[i], &m);
 	errno = saved;
 }
 
-/* "pasta 1.0: /usr/bin/pasta, since 2026-01-31T12:00:00Z (1234)" */
+/* "pasta 1.0: /usr/bin/pasta, since 2026-01-31T12:00:00.123Z (1234)" */
 static void make_header(const char *version)
 {
-	time_t now = time(NULL);
 	char exe[PATH_MAX], date[32];
-	struct tm tm;
 	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
-	int len;
+	struct timespec now = { 0 };
+	struct tm tm;
 
 	exe[MAX(n, 0)] = '\0';
-	gmtime_r(&now, &tm);
-	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%SZ", &tm);
-	len = snprintf(sink.header, sizeof(sink.header),
-		       "%s %s: %s, since %s (%d)", sink.ident, version,
-		       n > 0 ? exe : "unknown", date, (int)getpid());
-	sink.header_len = (size_t)MIN(len, (int)sizeof(sink.header) - 1);
+	clock_gettime(CLOCK_REALTIME, &now);
+	gmtime_r(&now.tv_sec, &tm);
+	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(header, sizeof(header), "%s %s: %s, since %s.%03uZ (%d)",
+		 ident, version, n > 0 ? exe : "unknown", date,
+		 (unsigned)(now.tv_nsec / 1000000), (int)getpid());
 }
 
 static int file_open(const struct log_config *cfg)
 {
 	struct iovec iov[2];
 	struct stat st;
-	ssize_t n;
 	int fd = open(cfg->file, O_RDWR | O_CREAT | O_TRUNC | O_APPEND |
 				 O_CLOEXEC | O_NONBLOCK | O_NOCTTY, 0600);
 
 	if (fd < 0)
 		return -errno;
-	iov[0] = piece(sink.header, sink.header_len);
+	sinks[SINK_FILE].fd = fd;
+	file_rotates = !fstat(fd, &st) && S_ISREG(st.st_mode);
+	file_limit = cfg->file_limit;
+	iov[0] = piece(header, strlen(header));
 	iov[1] = piece("\n", 1);
-	n = writev(fd, iov, 2);
-	(void)n;	/* as any other message */
-	sink.file_rotates = !fstat(fd, &st) && S_ISREG(st.st_mode);
-	sink.file_limit = cfg->file_limit;
-	sink.file_fd = fd;
+	file_append(iov, 2, iov[0].iov_len + 1);	/* as any other line */
 	return 0;
 }
 
@@ -344,15 +423,15 @@ static void syslog_open(void)
 	if (connect(fd, (const struct sockaddr *)&log_socket,
 		    sizeof(log_socket)))
 		close_keep_errno(&fd);
-	sink.syslog_fd = fd;
+	sinks[SINK_SYSLOG].fd = fd;
 }
 
 int log_start(const struct log_config *cfg, const char *version)
 {
 	int rc;
 
-	sink.ident = cfg->ident;
-	sink.start_ns = boottime_ns();
+	ident = cfg->ident;
+	start_ns = boottime_ns();
 	make_header(version);
 	if (cfg->file) {
 		rc = file_open(cfg);
@@ -361,21 +440,25 @@ int log_start(const struct log_config *cfg, const char *version)
 	}
 	if (cfg->to_syslog)
 		syslog_open();
-	sink.stderr_stays = cfg->to_stderr;
-	sink.stderr_stamp = cfg->level >= LOG_LVL_DEBUG && !cfg->file;
+	stderr_stays = cfg->to_stderr;
+	stderr_stamp = cfg->level >= LOG_LVL_DEBUG && !cfg->file;
 	log_threshold = cfg->level;
+	if (!cfg->file)
+		debug("%s", header);
 	return 0;
 }
 
 void log_detach(void)
 {
-	sink.to_stderr = sink.stderr_stays;
+	detached = true;
+	if (!stderr_stays)
+		sinks[SINK_STDERR].fd = -1;
 }
 
 void log_sync(void)
 {
-	if (sink.file_fd >= 0)
-		fsync(sink.file_fd);
+	if (sinks[SINK_FILE].fd >= 0)
+		fsync(sinks[SINK_FILE].fd);
 }
 
 bool log_allow(struct log_limit *l, enum log_level level)

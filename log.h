@@ -31,6 +31,8 @@ int log_start(const struct log_config *cfg, const char *version);
 /* Start-up is over: from here stderr only if asked for by to_stderr. */
 void log_detach(void);
 void log_sync(void);		/* fsync the file, at exit */
+/* As it is, past all sinks; at most PIPE_BUF bytes. False: nobody reads. */
+bool log_stderr_raw(const char *text, size_t len);
 
 extern enum log_level log_threshold;
 static inline bool log_on(enum log_level l) { return l <= log_threshold; }
