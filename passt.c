@@ -126,15 +126,18 @@ static void start_parse(struct request *req, int argc, char **argv)
 	about(req, VERSION);
 }
 
+/* Who debugs looks at the terminal while there is one, or at the file; the
+ * system's log is for whoever has neither. */
 static void start_log(const struct request *req)
 {
-	bool stays = req->foreground && !process_spawns(req);
-	bool debugging = req->level >= LOG_LVL_DEBUG;
+	bool debugging = req->level >= LOG_LVL_DEBUG && !req->log_file;
+	bool spawns = process_spawns(req);
+	bool watched = debugging && (req->foreground || spawns);
 	struct log_config cfg = {
 		.ident = about_program(req),
 		.level = req->level,
-		.to_stderr = stays || (debugging && !req->log_file),
-		.to_syslog = !req->log_file && !(debugging && req->foreground),
+		.to_stderr = watched || (req->foreground && !spawns),
+		.to_syslog = !req->log_file && !watched,
 		.file = req->log_file,
 		.file_limit = req->log_size ? req->log_size : LOG_SIZE_DEFAULT,
 	};

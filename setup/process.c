@@ -61,7 +61,7 @@ static struct {
 	struct sigaction inherited;
 } dispositions[] = {
 	{ .number = SIGPIPE, .handler = SIG_IGN },	/* write() tells us */
-	{ .number = SIGXFSZ, .handler = SIG_IGN },
+	{ .number = SIGXFSZ, .handler = SIG_IGN },	/* the same */
 	{ .number = SIGTTOU, .handler = SIG_IGN },	/* see terminal.c */
 	{ .number = SIGTERM, .handler = SIG_DFL },
 	{ .number = SIGQUIT, .handler = SIG_DFL },
