@@ -74,6 +74,8 @@ static void timer_expired(uint32_t id)
 		ndp_expire();
 	else if (id == TIMER_REASSEMBLY)
 		reassembly_expire(id);
+	else if (id == TIMER_PCAP)
+		pcap_flush();
 	else if (id == TIMER_RESOLVER)
 		resolver_expire();
 	else if (id == TIMER_RESOLV_WATCH)
@@ -259,12 +261,12 @@ int main(int argc, char **argv)
 	listen_fd = unix_sock_guest(c);
 	start_listeners(PIF_HOST);
 	sandbox_identity(&req);
+	start_pcap(c);
 	if (c->mode == MODE_PASTA)
 		start_pasta(&ns, c, &req);
 	else
 		start_vm(c, listen_fd);
 
-	start_pcap(c);
 	conf_warn(c, &req);
 	if (!process_spawns(&req) || req.level >= LOG_LVL_DEBUG)
 		conf_summary(c);

@@ -23,6 +23,7 @@ enum timer_id {
 	TIMER_RESOLV_WATCH,		/* resolv.conf is about to be read */
 	TIMER_REASSEMBLY,
 	TIMER_STATS,
+	TIMER_PCAP,			/* frames that wait for the file */
 	TIMER_BACKLOG,			/* memory to give back */
 	TIMER_COUNT
 };

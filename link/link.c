@@ -192,7 +192,7 @@ void link_input(const struct iovec *iov, unsigned cnt,
 	struct packet *p = &batch[batch_len];
 
 	if (pcap_on())
-		pcap_in(iov, cnt);
+		pcap_in(iov, cnt, meta);
 	if (!frame_parse(p, iov, cnt, meta))
 		return;
 	learn_mac(&p->smac);

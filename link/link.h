@@ -91,9 +91,11 @@ int stream_attach(int listen_fd, int fd, bool one_off,
 
 /* pcap.c: 0, or -errno. Checksums are complete in the capture. */
 int pcap_open(const char *path);
-void pcap_in(const struct iovec *iov, unsigned cnt);
+bool pcap_on(void);		/* only then: */
+void pcap_in(const struct iovec *iov, unsigned cnt,
+	     const struct frame_meta *meta);	/* may be NULL */
 void pcap_out(const struct frame *f);
-void pcap_sync(void);
-bool pcap_on(void);
+void pcap_flush(void);		/* TIMER_PCAP */
+void pcap_sync(void);		/* at exit */
 
 #endif

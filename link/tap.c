@@ -185,12 +185,17 @@ static struct frame_meta vnet_get(const uint8_t *in)
 		[VNET_GSO_UDP]	= GSO_UDP,
 	};
 	struct vnet_hdr h = { 0 };
+	uint8_t type;
 
 	memcpy(&h, in, vnet_len);
-	h.gso_type &= (uint8_t)~VNET_GSO_ECN;
-	if (h.gso_type >= ARRAY_SIZE(kinds))
-		return (struct frame_meta) { .gso = GSO_NONE };
-	return (struct frame_meta) { kinds[h.gso_type], h.gso_size };
+	type = h.gso_type & (uint8_t)~VNET_GSO_ECN;
+	return (struct frame_meta) {
+		.gso = type < ARRAY_SIZE(kinds) ? kinds[type] : GSO_NONE,
+		.gso_size = h.gso_size,
+		.needs_csum = h.flags & VNET_NEEDS_CSUM,
+		.csum_start = h.csum_start,
+		.csum_offset = h.csum_offset,
+	};
 }
 
 static void take_frame(struct iovec *iov, uint8_t *slot, size_t len)

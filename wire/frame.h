@@ -28,6 +28,10 @@ enum gso { GSO_NONE, GSO_TCP4, GSO_TCP6, GSO_UDP };
 struct frame_meta {
 	enum gso gso;
 	uint16_t gso_size;
+	/* As in struct frame. The guest's word, and nobody but a capture needs
+	 * to take it. */
+	bool needs_csum;
+	uint16_t csum_start, csum_offset;
 };
 
 /* What is true of a packet once frame_parse() has said yes. Ports and numbers

@@ -76,7 +76,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 4)
 		return 0;
 	meta = (struct frame_meta) {
-		data[0] % 4, (uint16_t)(data[1] << 4),
+		.gso = data[0] % 4,
+		.gso_size = (uint16_t)(data[1] << 4),
 	};
 	len = size - 4;
 	first = MIN((size_t)data[2], len);

@@ -496,7 +496,7 @@ TEST(copied_headers_of_a_batch_live_side_by_side)
 
 TEST(super_frames_are_recognised_where_they_fit)
 {
-	struct frame_meta meta = { GSO_TCP4, 1460 };
+	struct frame_meta meta = { .gso = GSO_TCP4, .gso_size = 1460 };
 	static char bulk[60000];
 
 	raw_tcp(&r, FAM4, 1, 2, bulk, sizeof(bulk));
@@ -512,11 +512,11 @@ TEST(super_frames_are_recognised_where_they_fit)
 	meta.gso = GSO_UDP;
 	OK(frame_parse(&p, iov, 1, &meta));
 	EQ(p.gso, GSO_NONE);
-	meta = (struct frame_meta) { GSO_TCP4, 0 };
+	meta = (struct frame_meta) { .gso = GSO_TCP4 };
 	OK(frame_parse(&p, iov, 1, &meta));
 	EQ(p.gso, GSO_NONE);
 
-	meta = (struct frame_meta) { GSO_UDP, 1200 };
+	meta = (struct frame_meta) { .gso = GSO_UDP, .gso_size = 1200 };
 	EACH_FAM(f) {
 		raw_udp(&r, f, 1, 2, bulk, 6000);
 		iov[0] = (struct iovec) { r.b, r.len };
