@@ -58,6 +58,7 @@ struct conf_net {		/* one address family */
 #define RULE_DUAL	1	/* listen on any address of both families */
 #define RULE_WEAK	2	/* tolerate ports that cannot be bound */
 #define RULE_AUTO	4	/* bind only what the other side listens on */
+#define RULE_FLAGS	7
 
 struct fwd_rule {
 	struct addr listen;	/* "::" with RULE_DUAL; or the wildcard */

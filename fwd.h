@@ -69,6 +69,14 @@ struct fwd_spec_ctx {
 };
 bool fwd_parse_spec(struct fwd_table *t, const struct fwd_spec_ctx *ctx,
 		    const char *spec, char *errbuf, size_t errlen);
+/* Append a rule that somebody else made up, after the same checks; ctx->proto
+ * is the rule's. */
+bool fwd_rule_add(struct fwd_table *t, const struct fwd_spec_ctx *ctx,
+		  const struct fwd_rule *r, char *errbuf, size_t errlen);
+/* Whether both listen on the same address and interface, whatever the ports;
+ * and whether they are equal in all that is ever told of them. */
+bool fwd_rule_same_place(const struct fwd_rule *a, const struct fwd_rule *b);
+bool fwd_rule_eq(const struct fwd_rule *a, const struct fwd_rule *b);
 /* cli.md 8.6. Returns @buf. */
 const char *fwd_rule_str(const struct fwd_rule *r, char *buf, size_t len);
 

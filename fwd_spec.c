@@ -203,6 +203,8 @@ static bool read_target(struct word w, struct inclusion *inc)
 		if (!read_range(w, &to))
 			return false;
 	}
+	if (addr_is_unspec(&inc->target))	/* 0.0.0.0 means none, too */
+		inc->target = (struct addr) { 0 };
 	inc->to = to.first;
 	return (unsigned)(to.last - to.first) == span;
 }
@@ -249,6 +251,8 @@ static bool read_all(struct spec *s, struct word chunk)
 	s->all = true;
 	if (word_cut(&w, ':', &head) && !read_addr(w, &s->all_target))
 		return fail(s, "Invalid address in " WORD_FMT, WORD_ARG(chunk));
+	if (addr_is_unspec(&s->all_target))
+		s->all_target = (struct addr) { 0 };
 	return true;
 }
 
@@ -334,9 +338,32 @@ static bool check_protocol(const struct spec *s)
 {
 	const struct conf *c = s->ctx->c;
 
+	if (s->ctx->proto != IPPROTO_TCP && s->ctx->proto != IPPROTO_UDP)
+		return fail(s, "Protocol %u: only TCP and UDP have ports that "
+			    "can be forwarded", s->ctx->proto);
 	if (s->ctx->proto == IPPROTO_TCP ? c->no_tcp : c->no_udp)
 		return fail(s, "%s is disabled, its ports cannot be forwarded",
 			    s->ctx->proto == IPPROTO_TCP ? "TCP" : "UDP");
+	return true;
+}
+
+static bool check_listen(const struct spec *s, const struct fwd_rule *r)
+{
+	const struct conf_net *net = s->ctx->c->net;
+
+	if (r->flags & ~RULE_FLAGS)
+		return fail(s, "Unknown flags %#x of a rule", r->flags);
+	if (!(r->flags & RULE_DUAL)) {
+		if (net[addr_fam(&r->listen)].enabled)
+			return true;
+		return fail(s, "%s is disabled, its addresses cannot be "
+			    "listened on", fam_name(addr_fam(&r->listen)));
+	}
+	if (addr_fam(&r->listen) == FAM4 || !addr_is_unspec(&r->listen))
+		return fail(s, "An address to listen on, and any address");
+	if (!net[FAM4].enabled || !net[FAM6].enabled)
+		return fail(s, "Listening on any address of both families, of "
+			    "which one is disabled");
 	return true;
 }
 
@@ -387,16 +414,29 @@ static bool check_against(const struct spec *s, const struct fwd_table *t,
 static bool check_rule(const struct spec *s, const struct fwd_table *t,
 		       const struct fwd_rule *r)
 {
+	if (r->first > r->last)
+		return fail(s, "Ports %u-%u: the last is less than the first",
+			    r->first, r->last);
 	if (!r->first)
 		return fail(s, "Port 0 cannot be forwarded");
 	if (!r->to || r->to + (r->last - r->first) > UINT16_MAX)
 		return fail(s, "Target ports are not within 1-65535");
-	if (!(r->flags & RULE_DUAL) &&
-	    !s->ctx->c->net[addr_fam(&r->listen)].enabled)
-		return fail(s, "%s is disabled, its addresses cannot be "
-			    "listened on", fam_name(addr_fam(&r->listen)));
-	return check_protocol(s) && check_target(s, r) &&
-	       check_against(s, t, r);
+	return check_listen(s, r) && check_protocol(s) &&
+	       check_target(s, r) && check_against(s, t, r);
+}
+
+bool fwd_rule_same_place(const struct fwd_rule *a, const struct fwd_rule *b)
+{
+	return a->proto == b->proto && addr_eq(&a->listen, &b->listen) &&
+	       !((a->flags ^ b->flags) & RULE_DUAL) &&
+	       !strcmp(a->ifname, b->ifname);
+}
+
+bool fwd_rule_eq(const struct fwd_rule *a, const struct fwd_rule *b)
+{
+	return fwd_rule_same_place(a, b) && a->flags == b->flags &&
+	       addr_eq(&a->target, &b->target) && a->first == b->first &&
+	       a->last == b->last && a->to == b->to;
 }
 
 /* --- expanding --- */
@@ -408,6 +448,14 @@ static bool add_rule(const struct spec *s, struct fwd_table *t,
 		return false;
 	t->rule[t->cnt++] = *r;
 	return true;
+}
+
+bool fwd_rule_add(struct fwd_table *t, const struct fwd_spec_ctx *ctx,
+		  const struct fwd_rule *r, char *errbuf, size_t errlen)
+{
+	const struct spec s = { .ctx = ctx, .err = errbuf, .errlen = errlen };
+
+	return add_rule(&s, t, r);
 }
 
 /* Where the same ports are listened on: one rule each. */

@@ -16,10 +16,18 @@
 
 /* Which protocols there is an engine for; rules of others open nothing. */
 void listen_protocols(bool tcp, bool udp);
+/* The rules in force, PIF_HOST or PIF_SPLICE; empty before listen_open(). */
+const struct fwd_table *listen_rules(uint8_t pif);
 /* Open what @pif's table (PIF_HOST: inbound, PIF_SPLICE: outbound) asks for,
  * and register with the loop. False: a strict rule failed; @errbuf names port,
  * address and cause. Automatic rules open nothing yet. */
 bool listen_open(uint8_t pif, char *errbuf, size_t errlen);
+/* Other rules from now on, as a whole: what is listened on before and after
+ * stays open, with all callers that wait in it. False: all is as it was,
+ * @errbuf says why. Rules have been checked. */
+bool listen_update(const struct fwd_table *inbound,
+		   const struct fwd_table *outbound,
+		   char *errbuf, size_t errlen);
 /* Automatic rules: descriptors of diag_open() on both sides. Scans at once,
  * and from then on by timer. */
 void listen_auto_start(int host_diag, int ns_diag);
@@ -30,9 +38,10 @@ void listen_tcp_handle(struct ev ev, uint32_t events);
 struct listener {
 	int fd;
 	uint16_t port;
-	uint8_t pif, rule;	/* index in that pif's table */
+	uint8_t pif, rule;	/* index in listen_rules(pif) */
 	uint8_t proto;
 };
+/* NULL once it is closed, whatever its place is used for meanwhile. */
 const struct listener *listen_get(uint32_t slot);
 /* Where that port of that rule is open, or LISTEN_NONE. */
 #define LISTEN_NONE	UINT32_MAX

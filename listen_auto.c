@@ -29,6 +29,8 @@
 /* Which tables have automatic rules, and where to ask for them. */
 static bool automatic[DIRS][PROTOS];
 static int diag_fd[DIRS];	/* of the side the table's listeners are on */
+static bool started;
+static bool rules_changed;	/* since the last scan */
 
 /* Target ports that listeners were last opened and closed for. */
 static struct ports applied[DIRS][PROTOS];
@@ -84,10 +86,12 @@ static void leave_to_both(struct ports *a, struct ports *b)
 	}
 }
 
-static void target_changed(enum listen_dir dir, enum listen_proto p,
-			   uint16_t target, bool there)
+/* How many ports were opened or shut for it. */
+static unsigned target_changed(enum listen_dir dir, enum listen_proto p,
+			       uint16_t target, bool there)
 {
-	const struct fwd_table *t = listen_table(dir);
+	const struct fwd_table *t = listen_table(dir, RULES_NOW);
+	unsigned cnt = 0;
 
 	for (unsigned i = 0; i < t->cnt; i++) {
 		const struct fwd_rule *r = &t->rule[i];
@@ -95,9 +99,11 @@ static void target_changed(enum listen_dir dir, enum listen_proto p,
 		if (!(r->flags & RULE_AUTO) || listen_proto(r->proto) != p ||
 		    target < r->to || target - r->to > r->last - r->first)
 			continue;
-		listen_want(dir, i, (uint16_t)(r->first + (target - r->to)),
-			    there);
+		cnt += listen_want(dir, i,
+				   (uint16_t)(r->first + (target - r->to)),
+				   there);
 	}
+	return cnt;
 }
 
 /* Returns how much of @budget is left. */
@@ -112,13 +118,26 @@ static unsigned apply(enum listen_dir dir, enum listen_proto p,
 		while (budget && (diff = now->map[i] ^ want->map[i])) {
 			unsigned bit = (unsigned)__builtin_ctzll(diff);
 			uint16_t port = (uint16_t)(i * 64 + bit);
+			unsigned cnt;
 
-			target_changed(dir, p, port, port_get(want, port));
+			cnt = target_changed(dir, p, port,
+					     port_get(want, port));
 			now->map[i] ^= (uint64_t)1 << bit;
-			budget--;
+			budget -= MIN(cnt, budget);
 		}
 	}
 	return budget;
+}
+
+/* Start afresh: what is open is kept if it is still due. */
+static void forget(struct ports want[DIRS][PROTOS])
+{
+	for (unsigned dir = 0; dir < DIRS; dir++)
+		for (unsigned p = 0; p < PROTOS; p++)
+			if (automatic[dir][p])
+				listen_want_only(dir, p, &want[dir][p]);
+	memset(applied, 0, sizeof(applied));
+	rules_changed = false;
 }
 
 void listen_scan(void)
@@ -138,6 +157,8 @@ void listen_scan(void)
 		leave_to_both(&want[DIR_IN][PROTO_UDP],
 			      &want[DIR_OUT][PROTO_UDP]);
 
+	if (rules_changed)
+		forget(want);
 	for (unsigned dir = 0; dir < DIRS; dir++)
 		for (unsigned p = 0; p < PROTOS; p++)
 			if (automatic[dir][p])
@@ -145,14 +166,13 @@ void listen_scan(void)
 	timer_set(TIMER_SCAN, clock_ms() + (budget ? SCAN_MS : 0));
 }
 
-void listen_auto_start(int host_diag, int ns_diag)
+static bool look_for_automatic(void)
 {
 	bool any = false;
 
-	diag_fd[DIR_IN] = host_diag;
-	diag_fd[DIR_OUT] = ns_diag;
+	memset(automatic, 0, sizeof(automatic));
 	for (unsigned dir = 0; dir < DIRS; dir++) {
-		const struct fwd_table *t = listen_table(dir);
+		const struct fwd_table *t = listen_table(dir, RULES_NOW);
 
 		for (unsigned i = 0; i < t->cnt; i++) {
 			enum listen_proto p = listen_proto(t->rule[i].proto);
@@ -161,6 +181,26 @@ void listen_auto_start(int host_diag, int ns_diag)
 				automatic[dir][p] = any = true;
 		}
 	}
-	if (any)
+	return any;
+}
+
+void listen_auto_start(int host_diag, int ns_diag)
+{
+	diag_fd[DIR_IN] = host_diag;
+	diag_fd[DIR_OUT] = ns_diag;
+	started = true;
+	if (look_for_automatic())
 		listen_scan();
+}
+
+/* Virtual machines have nobody who could be asked: nothing is ever started. */
+void listen_auto_update(void)
+{
+	if (!started)
+		return;
+	rules_changed = true;
+	if (look_for_automatic())
+		timer_set(TIMER_SCAN, clock_ms());
+	else
+		timer_cancel(TIMER_SCAN);
 }

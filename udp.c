@@ -494,7 +494,7 @@ static struct udp_flow *start_from_listener(const struct listener *l,
 					    const struct side *ini)
 {
 	bool inbound = l->pif == PIF_HOST;
-	const struct fwd_table *t = inbound ? &conf.inbound : &conf.outbound;
+	const struct fwd_table *t = listen_rules(l->pif);
 	struct side side[2] = { *ini };
 	uint32_t sock = UDP_NONE;
 	struct udp_flow *u;

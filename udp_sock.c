@@ -224,7 +224,7 @@ static bool may_borrow(const struct udp_sock *s)
 static uint32_t find_listener(const struct udp_sock *s, uint16_t *port,
 			      bool *possible)
 {
-	const struct fwd_table *t = &conf.inbound;
+	const struct fwd_table *t = listen_rules(PIF_HOST);
 
 	*possible = false;
 	if (!may_borrow(s))

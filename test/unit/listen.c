@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: listen listen_auto fwd sock conf epoll_ctl timer log addr util */
+/* links: listen listen_row listen_auto fwd fwd_spec sock conf epoll_ctl timer log addr util */
 /* listen.c - rules become sockets, callers are handed on, services followed
  *
  * The host's sockets are real ones on loopback. The namespace, what is found
@@ -85,7 +85,10 @@ int diag_ports(int fd, uint8_t proto, struct ports *out)
 
 	dumps++;
 	*out = services[side][proto == IPPROTO_UDP];
-	for (uint32_t slot = 0; slot < 70000; slot++) {
+	for (uint32_t slot = 0; slot < 0x8fffff; slot++) {
+		/* generation, number: look at some of each */
+		if (slot % (1 << 20) > 3000)
+			slot |= (1 << 20) - 1;
 		l = listen_get(slot);
 		if (l && l->proto == proto && (l->pif == PIF_SPLICE) == side)
 			port_set(out, l->port);
@@ -589,6 +592,243 @@ CASE(ports_that_stay_unavailable_are_mentioned_once)
 	EQ(lines_logged(ten_minutes), 0);
 	agent_error[1000] = 0;		/* and again when that changes */
 	EQ(lines_logged(ten_minutes), 1);
+}
+
+/* --- other rules while running --- */
+
+static struct fwd_table next_in, next_out;
+
+static bool updated(void)
+{
+	*errbuf = '\0';
+	return listen_update(&next_in, &next_out, errbuf, sizeof(errbuf));
+}
+
+CASE(callers_who_wait_at_a_port_that_stays_are_still_served)
+{
+	uint16_t port = free_ports(3);
+	uint32_t slot;
+	int fd;
+
+	settings(MODE_PASST);
+	rule(inbound, IPPROTO_TCP, NULL, port, port + 1u);
+	OK(opened(PIF_HOST));
+	slot = listen_slot(PIF_HOST, 0, port);
+	fd = caller(FAM4, port);
+	OK(fd >= 0);
+
+	/* the range is cut, another rule comes first, the target changes */
+	rule(&next_in, IPPROTO_TCP, NULL, port + 2u, port + 2u);
+	rule(&next_in, IPPROTO_TCP, NULL, port, port)->to = 99;
+	OK(updated());
+	EQ(listen_count(), 2);
+	EQ(listen_slot(PIF_HOST, 1, port), slot);
+	OK(!is_open((uint16_t)(port + 1)));
+	turn();
+	EQ(handed_cnt, 1);
+	EQ(handed[0].side[1].their_port, 99);
+	OK(is_open((uint16_t)(port + 2)));
+	turn();
+	EQ(handed[1].side[0].our_port, port + 2);
+	EQ(listen_rules(PIF_HOST)->cnt, 2);
+	close(fd);
+}
+
+CASE(a_port_that_is_taken_undoes_the_whole_update)
+{
+	uint16_t port = free_ports(4);
+	uint32_t slot;
+
+	settings(MODE_PASTA);
+	rule(inbound, IPPROTO_TCP, NULL, port, port + 1u);
+	rule(outbound, IPPROTO_TCP, NULL, 5000, 5000);
+	OK(opened(PIF_HOST));
+	OK(opened(PIF_SPLICE));
+	slot = listen_slot(PIF_HOST, 0, port);
+	taken((uint16_t)(port + 3));
+
+	rule(&next_in, IPPROTO_TCP, NULL, port + 1u, port + 3u);
+	rule(&next_out, IPPROTO_TCP, NULL, 6000, 6000);
+	OK(!updated());
+	OK(strstr(errbuf, strerror(EADDRINUSE)));
+	EQ(listen_count(), 3);
+	EQ(listen_slot(PIF_HOST, 0, port), slot);
+	EQ(listen_rules(PIF_HOST)->rule[0].first, port);
+	EQ(listen_rules(PIF_SPLICE)->rule[0].first, 5000);
+	OK(is_open(port));
+	OK(is_open((uint16_t)(port + 1)));
+	OK(!is_open((uint16_t)(port + 2)));
+	EQ(asked_cnt, 1);
+
+	/* the same, in the namespace */
+	agent_error[7000] = EADDRINUSE;
+	memset(&next_in, 0, sizeof(next_in));
+	memset(&next_out, 0, sizeof(next_out));
+	rule(&next_in, IPPROTO_TCP, NULL, port + 2u, port + 2u);
+	rule(&next_out, IPPROTO_TCP, NULL, 7000, 7000);
+	OK(!updated());
+	EQ(listen_count(), 3);
+	OK(is_open(port));
+	OK(!is_open((uint16_t)(port + 2)));
+}
+
+CASE(what_listens_in_the_way_of_the_new_rule_makes_room)
+{
+	uint16_t port = free_ports(1);
+
+	settings(MODE_PASST);
+	rule(inbound, IPPROTO_TCP, NULL, port, port);
+	OK(opened(PIF_HOST));
+	rule(&next_in, IPPROTO_TCP, "127.0.0.1", port, port);
+	OK(updated());
+	EQ(listen_count(), 1);
+	OK(caller(FAM4, port) >= 0);
+	EQ(caller(FAM6, port), -1);
+}
+
+CASE(what_made_room_is_back_when_the_update_fails)
+{
+	uint16_t port = free_ports(2);
+	uint32_t slot;
+
+	settings(MODE_PASST);
+	rule(inbound, IPPROTO_TCP, NULL, port, port);
+	OK(opened(PIF_HOST));
+	slot = listen_slot(PIF_HOST, 0, port);
+	taken((uint16_t)(port + 1));
+	rule(&next_in, IPPROTO_TCP, "127.0.0.1", port, port);
+	rule(&next_in, IPPROTO_TCP, NULL, port + 1u, port + 1u);
+	OK(!updated());
+	EQ(listen_count(), 1);
+	OK(caller(FAM4, port) >= 0);
+	OK(caller(FAM6, port) >= 0);
+	EQ(listen_slot(PIF_HOST, 0, port), slot);
+}
+
+CASE(a_listener_that_went_is_not_mistaken_for_the_next)
+{
+	uint16_t port = free_ports(2);
+	uint32_t slot;
+
+	settings(MODE_PASST);
+	rule(inbound, IPPROTO_UDP, NULL, port, port);
+	OK(opened(PIF_HOST));
+	slot = listen_slot(PIF_HOST, 0, port);
+	OK(listen_get(slot));
+	OK(updated());
+	EQ(listen_count(), 0);
+	rule(&next_in, IPPROTO_UDP, NULL, port + 1u, port + 1u);
+	OK(updated());
+	EQ(listen_count(), 1);
+	OK(!listen_get(slot));
+	OK(listen_get(listen_slot(PIF_HOST, 0, (uint16_t)(port + 1))));
+}
+
+CASE(a_low_port_while_running_is_told_apart_from_one_at_start)
+{
+	settings(MODE_PASST);
+	OK(opened(PIF_HOST));
+	if (!geteuid())
+		OK(!setuid(65534));
+	rule(&next_in, IPPROTO_TCP, NULL, 1, 1);
+	if (updated())	/* a machine where everybody may */
+		return;
+	OK(strstr(errbuf, "at start only"));
+}
+
+CASE(best_effort_while_running_needs_one_port_of_all_that_are_new)
+{
+	settings(MODE_PASTA);
+	OK(opened(PIF_SPLICE));
+	agent_error[80] = agent_error[81] = EACCES;
+	rule(&next_out, IPPROTO_TCP, NULL, 80, 81)->flags |= RULE_WEAK;
+	OK(!updated());
+	OK(strstr(errbuf, "none of 2 ports"));
+	EQ(listen_count(), 0);
+	next_out.rule[0].last = 82;
+	OK(updated());
+	EQ(listen_count(), 1);
+
+	/* and what failed before is not tried again */
+	asked_cnt = 0;
+	rule(&next_out, IPPROTO_TCP, NULL, 90, 90);
+	OK(updated());
+	EQ(asked_cnt, 1);
+}
+
+CASE(more_ports_than_descriptors_are_refused_before_the_first)
+{
+	struct rlimit few = { 200, 200 };
+
+	setrlimit(RLIMIT_NOFILE, &few);
+	settings(MODE_PASTA);
+	OK(opened(PIF_SPLICE));
+	rule(&next_out, IPPROTO_TCP, NULL, 1000, 1299)->flags |= RULE_WEAK;
+	OK(!updated());
+	OK(strstr(errbuf, "300 ports"));
+	OK(strstr(errbuf, "RLIMIT_NOFILE"));
+	EQ(asked_cnt, 0);
+
+	next_out.rule[0].last = 1099;
+	OK(updated());
+	EQ(listen_count(), 100);
+	next_out.rule[0].last = 1109;
+	OK(updated());
+	EQ(asked_cnt, 110);
+}
+
+CASE(automatic_ports_that_are_due_after_an_update_stay_open)
+{
+	uint32_t slot;
+
+	settings(MODE_PASTA);
+	rule(outbound, IPPROTO_TCP, NULL, 1000, 1100)->flags |= RULE_AUTO;
+	OK(opened(PIF_SPLICE));
+	port_set(&services[HOST][0], 1001);
+	port_set(&services[HOST][0], 1002);
+	listen_auto_start(1000, 1001);
+	EQ(listen_count(), 2);
+	slot = listen_slot(PIF_SPLICE, 0, 1001);
+
+	/* 1001 is automatic still, 1002 is given, 1003 leads elsewhere */
+	rule(&next_out, IPPROTO_TCP, NULL, 1002, 1002);
+	rule(&next_out, IPPROTO_TCP, NULL, 1000, 1001)->flags |= RULE_AUTO;
+	rule(&next_out, IPPROTO_TCP, NULL, 1003, 1003)->flags |= RULE_AUTO;
+	next_out.rule[2].to = 1002;
+	OK(updated());
+	later(0);
+	EQ(listen_count(), 3);
+	EQ(listen_slot(PIF_SPLICE, 1, 1001), slot);
+	OK(listen_slot(PIF_SPLICE, 2, 1003) != LISTEN_NONE);
+
+	/* the service of 1001 goes while rules change */
+	port_clear(&services[HOST][0], 1001);
+	OK(updated());
+	later(0);
+	EQ(listen_count(), 2);
+	EQ(listen_slot(PIF_SPLICE, 1, 1001), LISTEN_NONE);
+}
+
+CASE(a_given_port_that_becomes_automatic_closes_without_a_service)
+{
+	settings(MODE_PASTA);
+	rule(outbound, IPPROTO_TCP, NULL, 1000, 1001);
+	OK(opened(PIF_SPLICE));
+	port_set(&services[HOST][0], 1001);
+	listen_auto_start(1000, 1001);
+	rule(&next_out, IPPROTO_TCP, NULL, 1000, 1001)->flags |= RULE_AUTO;
+	OK(updated());
+	later(0);
+	EQ(listen_count(), 1);
+	EQ(asked_cnt, 2);	/* 1001 was not opened again */
+
+	/* and without automatic rules nobody is asked any more */
+	memset(&next_out, 0, sizeof(next_out));
+	OK(updated());
+	EQ(listen_count(), 0);
+	dumps = 0;
+	later(5000);
+	EQ(dumps, 0);
 }
 
 /* --- callers --- */

@@ -68,6 +68,11 @@ const struct listener *listen_get(uint32_t slot)
 	return slot == 7 && listener.fd >= 0 ? &listener : NULL;
 }
 
+const struct fwd_table *listen_rules(uint8_t pif)
+{
+	return pif == PIF_HOST ? &conf.inbound : &conf.outbound;
+}
+
 uint32_t listen_slot(uint8_t pif, unsigned rule, uint16_t port)
 {
 	return pif == PIF_HOST && rule == listener.rule &&
