@@ -169,15 +169,16 @@ sizes:	## files, functions and headers worth a look
 
 # --- documents, from the same rows as the parser ---------------------------
 
-MAN := $(O)/doc/passt.1 $(O)/doc/pasta.1
+MAN := $(O)/doc/passt.1 $(O)/doc/pasta.1 $(O)/doc/pesto.1
 COMPLETION := $(addprefix $(O)/doc/completion/,bash zsh fish)
 
-$(O)/doc/%.1: doc/%.1.in $(wildcard doc/*.man) setup/options.def tools/mkman
+$(O)/doc/%.1: doc/%.1.in $(wildcard doc/*.man) setup/options.def \
+		tools/pesto.def tools/mkman
 	@mkdir -p $(@D)
 	tools/mkman man $* <$< >$@
 
-$(COMPLETION): $(O)/doc/completion/%: setup/options.def tools/mkman \
-		$(wildcard doc/completion.*)
+$(COMPLETION): $(O)/doc/completion/%: setup/options.def tools/pesto.def \
+		tools/mkman $(wildcard doc/completion.*)
 	@mkdir -p $(@D)
 	tools/mkman $* >$@
 
@@ -200,9 +201,11 @@ install-completion: $(COMPLETION)
 	install -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
 	install -m 644 $(O)/doc/completion/bash $(BASHDIR)/passt
 	ln -sf passt $(BASHDIR)/pasta
+	ln -sf passt $(BASHDIR)/pesto
 	install -m 644 $(O)/doc/completion/zsh $(ZSHDIR)/_passt
 	install -m 644 $(O)/doc/completion/fish $(FISHDIR)/passt.fish
 	ln -sf passt.fish $(FISHDIR)/pasta.fish
+	ln -sf passt.fish $(FISHDIR)/pesto.fish
 
 # --- the rest --------------------------------------------------------------
 

@@ -123,17 +123,16 @@ static bool is_there(const struct spot *at)
 	return r && (at->age == RULES_NOW || r->fate != FATE_GOES);
 }
 
-/* Whoever had the port before may be just about to go: at start that is waited
- * for, a little, once for all ports. */
+/* Restarted with its container, our predecessor may be about to learn that it
+ * has come to its end: at start that is waited for, once for all ports. */
 static bool patient(int rc)
 {
-	static unsigned left_ms = 100;
-	const unsigned nap_ms = 5;
+	static unsigned left_ms = 500;
 
 	if (rc != -EADDRINUSE || !left_ms)
 		return false;
-	poll(NULL, 0, (int)nap_ms);
-	left_ms -= nap_ms;
+	left_ms--;
+	poll(NULL, 0, 1);
 	return true;
 }
 

@@ -334,6 +334,8 @@ static void row_request(const struct row *r, struct sock_req *req)
 		.kind = (uint8_t)protos[listen_proto(rule->proto)].kind,
 		.bind = true,
 		.freebind = conf.freebind,
+		/* What was asked for is ours alone, or refused. */
+		.share = rule->flags & RULE_AUTO,
 		.port = r->l.port,
 		.scope = dir == DIR_IN ? conf.net[FAM6].ifindex : 0,
 	};

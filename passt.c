@@ -28,6 +28,7 @@
 #include "agent.h"
 #include "backlog.h"
 #include "conf.h"
+#include "control/control.h"
 #include "diag.h"
 #include "epoll_ctl.h"
 #include "flow.h"
@@ -80,6 +81,8 @@ static void timer_expired(uint32_t id)
 		resolver_expire();
 	else if (id == TIMER_RESOLV_WATCH)
 		resolv_watch_expire();
+	else if (id == TIMER_CONTROL)
+		control_expire();
 	else
 		listen_expire(id);
 }
@@ -109,6 +112,7 @@ static const struct loop_hooks loop_hooks = {
 		[EV_NETNS]	 = netns_watch_handle,
 		[EV_CHILD]	 = netns_child_handle,
 		[EV_SIGNAL]	 = process_signal_handle,
+		[EV_CONTROL]	 = control_handle,
 	},
 	.expire	= timer_expired,
 	.tick	= udp_tick,
@@ -259,6 +263,8 @@ int main(int argc, char **argv)
 
 	start_conf(c, &req);
 	listen_fd = unix_sock_guest(c);
+	if (control_start(unix_sock_control(&req)))
+		die("Couldn't watch the control socket");
 	start_listeners(PIF_HOST);
 	sandbox_identity(&req);
 	start_pcap(c);

@@ -24,6 +24,7 @@ enum timer_id {
 	TIMER_REASSEMBLY,
 	TIMER_STATS,
 	TIMER_PCAP,			/* frames that wait for the file */
+	TIMER_CONTROL,			/* a client that blocks others */
 	TIMER_BACKLOG,			/* memory to give back */
 	TIMER_COUNT
 };

@@ -63,10 +63,14 @@ _passt_complete()	# COMMAND
 		_passt_reply -W "$(cd /proc && echo [0-9]*)"
 	elif [[ $1 == pasta ]]; then
 		_passt_reply -c
+	elif [[ $1 == pesto ]]; then
+		_passt_value FILE
 	fi
 }
 
 _passt() { _passt_complete passt; }
 _pasta() { _passt_complete pasta; }
+_pesto() { _passt_complete pesto; }
 complete -F _passt passt
 complete -F _pasta pasta
+complete -F _pesto pesto

@@ -257,6 +257,8 @@ void process_signal_handle(struct ev ev, uint32_t events);	/* EV_SIGNAL */
 /* VM modes, unless there is -F: bind and listen on conf's socket path; when it
  * is empty, probe for a free name and store it there. Descriptor, or -1. */
 int unix_sock_guest(struct conf *c);
+/* --conf-path: as above, or -1. */
+int unix_sock_control(const struct request *req);
 
 /* --- acting: sandbox.c --- */
 void sandbox_initial(int keep_fd);	/* before options act: caps, inherited fds */

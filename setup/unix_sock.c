@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* unix_sock.c - the socket a virtual machine monitor connects to
+/* unix_sock.c - the sockets others connect to: the guest's, and for control
  *
  * A path may be ours to take, or not, whatever lies there:
  *
@@ -75,6 +75,14 @@ static int take(const char *path)
 	return bind_listen(&sa);
 }
 
+static _Noreturn void die_not_taken(const char *path, int rc)
+{
+	if (rc == -EBUSY)
+		die("Socket path %s already in use", path);
+	die("Failed to bind UNIX domain socket: %s: %s%s", path, strerror(-rc),
+	    hint(HINT_SOCKET, -rc));
+}
+
 static int probe(struct conf *c)
 {
 	for (unsigned i = 1; i <= PROBE_MAX; i++) {
@@ -120,8 +128,14 @@ int unix_sock_guest(struct conf *c)
 	if (probing)
 		die("No free socket path in /tmp/passt_1.socket to "
 		    "passt_%u.socket, give one with --socket", PROBE_MAX);
-	if (fd == -EBUSY)
-		die("Socket path %s already in use", c->socket_path);
-	die("Failed to bind UNIX domain socket: %s: %s%s", c->socket_path,
-	    strerror(-fd), hint(HINT_SOCKET, -fd));
+	die_not_taken(c->socket_path, fd);
+}
+
+int unix_sock_control(const struct request *req)
+{
+	int fd = req->control_path ? take(req->control_path) : -1;
+
+	if (req->control_path && fd < 0)
+		die_not_taken(req->control_path, fd);
+	return fd;
 }
