@@ -580,7 +580,9 @@ bool tcp_out_resend_hole(struct tcp_conn *c)
 	if (tcp_out_burst(c, len) < 0)
 		return false;
 	g->next = next;
-	c->flags = flags & ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_SOON);
+	/* As before, but for what the read has changed for good */
+	c->flags = (flags & ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_SOON)) |
+		   (c->flags & TCP_PEEK_OFF);
 	tcp_out_peek_at(c, end);
 	return true;
 }
