@@ -32,6 +32,11 @@ GUEST_SRC := $(wildcard test/guest/*.c)
 GUEST := $(if $(GUEST_SRC),$(O)/guest/guest)
 DIARIES := $(wildcard test/guest/*.t)
 
+# The simulation has a kernel of its own, and a slab it can look into.
+SIM_SRC := $(wildcard test/sim/*.c)
+SIM := $(O)/test/sim/sim
+SIM_OBJ := $(filter-out $(O)/agent.o $(O)/backlog.o $(O)/setup/%,$(LIB_OBJ))
+
 # The product lands in the top folder; special builds keep to their own.
 BIN := $(if $(filter build,$(O)),.,$(O))
 TOOLS := $(TOOL_SRC:tools/%.c=$(BIN)/%)
@@ -48,7 +53,7 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 
 .PHONY: all static check check-kernel check-cross lint check-unit \
 	check-guest check-sys bench fuzz fuzz-run cov tidy sizes doc install \
-	clean help FORCE install-completion
+	clean help FORCE install-completion check-sim
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -78,7 +83,7 @@ $(O)/version: FORCE
 
 -include $(OBJ:.o=.d)
 -include $(patsubst %.c,$(O)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC) \
-	$(GUEST_SRC))
+	$(GUEST_SRC) $(SIM_SRC))
 
 # One file that runs anywhere. Debian's musl-gcc does not know how to link a
 # position-independent static program, nor where kernel headers are.
@@ -93,7 +98,7 @@ static:	## build/static/passt, linked with musl, for any Linux
 # --- tests -----------------------------------------------------------------
 
 # Prerequisites from the "links:" comments.
-LINKED := $(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC)
+LINKED := $(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC) test/sim/sim.c
 $(O)/links.mk: test/links.awk $(LINKED)
 	@mkdir -p $(@D)
 	@awk -v O=$(O) -f $< $(LINKED) >$@
@@ -110,6 +115,9 @@ $(TOOLS): $(BIN)/%: $(O)/tools/%
 $(GUEST): $(GUEST_SRC:%.c=$(O)/%.o) $(LIB_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_LDFLAGS) -o $@ $^
+
+$(SIM): $(SIM_SRC:%.c=$(O)/%.o) $(SIM_OBJ)
+	$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $(filter %.o,$^)
 
 check: lint check-unit check-guest	## all that runs in seconds, without root
 
@@ -132,6 +140,11 @@ check-unit: $(UNIT)	## unit tests, one program per module
 
 check-guest: $(GUEST)	## packet diaries, against all of it but main()
 	$(if $(DIARIES),@timeout 120 $(GUEST) $(DIARIES))
+
+# One seed is shown in full, others are counted.
+SEEDS ?= $(if $(SAN),2000,100000)
+check-sim: $(SIM)	## simulated schedules: SEEDS=count, SEED=one, in full
+	@$(SIM) $(if $(SEED),-v -s $(SEED),-n $(SEEDS))
 
 check-sys: all	## one script per promise, in namespaces
 	@PASST_DIR='$(abspath $(BIN))' test/sys/run $(T)

@@ -1,0 +1,559 @@
+/* SPDX-License-Identifier: GPL-2.0-or-later */
+/* sim.c - schedules: each seed makes one, runs it in a process of its own, and
+ * judges how it ended
+ *
+ * usage: sim [-v] [-j PROCESSES] [-n COUNT] [-s FIRST]
+ *   -s  one seed, or with -n the first of so many
+ *   -v  trace of calls, segments, and the daemon's own log
+ *   -c  what happened how often, over all schedules
+ */
+/* wrap: epoll_create1 epoll_ctl epoll_wait poll socket bind listen connect
+ * accept4 getsockname close shutdown setsockopt getsockopt ioctl send recv
+ * sendmsg recvmsg sendmmsg recvmmsg pipe2 fcntl write splice clock_gettime
+ * getrandom */
+#include "test/sim/sim.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "backlog.h"
+#include "conf.h"
+#include "epoll_ctl.h"
+#include "flow.h"
+#include "fwd.h"
+#include "icmp.h"
+#include "listen.h"
+#include "log.h"
+#include "neigh.h"
+#include "resolver.h"
+#include "services/services.h"
+#include "tcp.h"
+#include "tcp_splice.h"
+#include "timer.h"
+#include "udp.h"
+
+#define START		(1000 * SECOND)
+#define FAULTS_FOR	(100 * SECOND)
+#define PATIENCE	(5 * 3600 * SECOND)
+#define AFTERWARDS	(400 * SECOND)
+#define WALL_LIMIT_S	20
+#define WORKERS_MAX	16u
+#define FAILURES_MAX	10u
+#define SEEDS_DEFAULT	100000u
+
+struct counters *counters;
+
+/* --- what a schedule is --- */
+
+static unsigned sometimes(unsigned per_mille, unsigned most)
+{
+	return chance(per_mille) ? rnd_between(1, most) : 0;
+}
+
+static void make_faults(struct faults *f)
+{
+	if (chance(100))
+		return;			/* a day without */
+	*f = (struct faults) {
+		.loss = sometimes(500, 200),
+		.dup = sometimes(300, 200),
+		.reorder = sometimes(400, 300),
+		.eintr = sometimes(300, 300),
+		.shorts = sometimes(500, 500),
+		.nobufs = sometimes(300, 300),
+		.no_fd = sometimes(50, 300),
+		.no_epoll = sometimes(30, 300),
+		.abort_accept = sometimes(30, 500),
+		.no_pipe = sometimes(200, 1000),
+		.small_pipe = sometimes(200, 1000),
+		.spurious = sometimes(300, 300),
+		.overtake = sometimes(600, 300),
+		.stall = sometimes(300, 60),
+		.stingy = sometimes(300, 500),
+	};
+}
+
+static uint64_t some_bytes(void)
+{
+	unsigned dice = rnd(100);
+
+	if (dice < 8)
+		return 0;
+	if (dice < 25)
+		return rnd_between(1, 100);
+	if (dice < 65)
+		return rnd_between(100, 20000);
+	if (dice < 96)
+		return rnd_between(10000, 100000);
+	return rnd_between(100000, 400000);
+}
+
+static uint64_t some_time(void)
+{
+	static const uint64_t most[] = {
+		0, 10 * US, 100 * US, MS, 10 * MS, 100 * MS,
+	};
+	uint64_t t = PICK(most);
+
+	return t ? t / 2 + rnd((uint32_t)t) : 0;
+}
+
+static uint32_t some_chunk(uint64_t total)
+{
+	static const uint32_t sizes[] = { 1, 100, 1460, 9000, 70000, 1000000 };
+	uint32_t n = PICK(sizes);
+
+	return MAX(n, (uint32_t)(total / 100));
+}
+
+static void make_program(struct program *p, uint64_t writes, uint64_t reads)
+{
+	static const uint64_t pauses[] = {
+		10 * MS, SECOND, 10 * SECOND, 300 * SECOND,
+	};
+
+	*p = (struct program) {
+		.write_chunk = some_chunk(writes),
+		.read_chunk = some_chunk(reads),
+		.write_gap = some_time(), .read_gap = some_time(),
+		.fin_delay = some_time(),
+		.pause_at = NEVER, .reset_at = NEVER,
+	};
+	if (chance(200) && reads) {
+		p->pause_at = rnd((uint32_t)reads);
+		p->pause = PICK(pauses);
+	}
+	if (chance(50))
+		p->reset_at = some_time() + some_time() * 20;
+}
+
+static struct outcome some_outcome(bool connects)
+{
+	static const int errors[] = {
+		ECONNREFUSED, ECONNREFUSED, ETIMEDOUT, EHOSTUNREACH,
+		ENETUNREACH,
+	};
+	struct outcome o = { 0 };
+
+	if (chance(60))
+		o.error = PICK(errors);
+	if (connects && chance(700))
+		o.after = 10 * US + some_time();
+	return o;
+}
+
+static void make_conn(unsigned i)
+{
+	struct conn *c = &conns[i];
+	char text[ADDR_STRLEN];
+
+	*c = (struct conn) {
+		.kind = chance(600) ? GUEST_OPENS : HOST_OPENS,
+		.fam = chance(500) ? FAM4 : FAM6,
+		.fd = { -1, -1 }, .daemon_ws = -1,
+		.start = world.now + some_time() * 5,
+	};
+	if (world.pasta && chance(600))
+		c->kind = chance(500) ? SPLICE_IN : SPLICE_OUT;
+	c->guest = conf_writable.net[c->fam].guest;
+	snprintf(text, sizeof(text), c->fam == FAM4 ? "198.51.100.%u" :
+						      "2001:db8::%u", i + 1);
+	addr_parse(&c->peer, text);
+	if (!conn_is_tap(c))
+		c->peer = addr_loopback(c->fam);
+	c->guest_port = c->kind == GUEST_OPENS ? (uint16_t)(GUEST_PORT + i) :
+						 SERVICE_PORT;
+	c->peer_port = c->kind == GUEST_OPENS ? (uint16_t)(SERVER_PORT + i) :
+						(uint16_t)(PEER_PORT + i);
+	for (unsigned end = 0; end < 2; end++) {
+		static const uint32_t bufs[] = {
+			2000, 5000, 16384, 65536, 200000, 2000000,
+		};
+
+		c->stream[end].id = rnd(1u << 30);
+		c->stream[end].total = some_bytes();
+		c->sndbuf[end] = PICK(bufs);
+		c->rcvbuf[end] = PICK(bufs);
+	}
+	for (unsigned end = 0; end < 2; end++)
+		make_program(&c->program[end], c->stream[end].total,
+			     c->stream[!end].total);
+	/* One of the two has to begin */
+	if (chance(500))
+		c->program[rnd(2)].fin_after_eof = true;
+	c->outcome = some_outcome(c->kind != HOST_OPENS);
+}
+
+/* --- the daemon --- */
+
+static const struct flow_ops flow_ops[FLOW_TYPE_COUNT] = {
+	[FLOW_TCP]	= { tcp_work,	     tcp_expire, tcp_event },
+	[FLOW_SPLICE]	= { tcp_splice_work, NULL,	 tcp_splice_event },
+	[FLOW_UDP]	= { NULL,	     udp_expire, NULL },
+	[FLOW_PING4]	= { NULL,	     ping_expire, ping_event },
+	[FLOW_PING6]	= { NULL,	     ping_expire, ping_event },
+};
+
+static const struct link_hooks link_hooks = {
+	.sink		= dispatch,
+	.writable	= flow_link_writable,
+};
+
+static void timer_expired(uint32_t id)
+{
+	if (id < FLOW_MAX)
+		flow_expire(id);
+	else if (id == TIMER_REASSEMBLY)
+		reassembly_expire(id);
+	else if (id == TIMER_RESOLVER)
+		resolver_expire();
+	else if (id == TIMER_BACKLOG)
+		backlog_expire(id);
+	else
+		listen_expire(id);
+}
+
+static bool turn_ended(void)
+{
+	bool more = flow_run_ready();
+
+	link_flush();
+	return more;
+}
+
+static const struct loop_hooks loop_hooks = {
+	.handler = {
+		[EV_LINK]	 = link_handle,
+		[EV_TCP]	 = flow_handle,
+		[EV_SPLICE]	 = flow_handle,
+		[EV_TCP_LISTEN]	 = listen_tcp_handle,
+		[EV_UDP]	 = udp_handle,
+		[EV_UDP_LISTEN]	 = udp_listen_handle,
+	},
+	.expire	= timer_expired,
+	.turn	= turn_ended,
+};
+
+static void make_net(struct conf_net *net, const char *guest, const char *gw,
+		     uint8_t prefix_len)
+{
+	net->enabled = true;
+	net->prefix_len = prefix_len;
+	addr_parse(&net->guest, guest);
+	addr_parse(&net->gw, gw);
+	net->map_loopback = net->our_tap = net->gw;
+}
+
+static void make_conf(void)
+{
+	static const uint16_t mtus[] = { 0, 1280, 1500, 1500, 9000, 65520 };
+	struct conf *c = &conf_writable;
+
+	c->mode = world.pasta ? MODE_PASTA : MODE_PASST;
+	make_net(&c->net[FAM4], "10.0.2.15", "10.0.2.2", 24);
+	make_net(&c->net[FAM6], "fd00:2::15", "fe80::1", 64);
+	c->our_ll = c->net[FAM6].gw;
+	c->our_mac = MAC_OURS_DEFAULT;
+	c->mtu = PICK(mtus);
+	c->can_bind_device = true;
+	c->ephemeral_first = 32768;
+	c->ephemeral_last = 60999;
+	c->syn_retries = 6;
+	c->syn_linear_timeouts = 4;
+	c->rto_max_ms = 120000;
+	c->udp_timeout_s = 30;
+	c->udp_timeout_stream_s = 120;
+	c->has_peek_off[FAM4] = chance(700);
+	c->has_peek_off[FAM6] = chance(700);
+	c->inbound.cnt = 1;
+	c->inbound.rule[0] = (struct fwd_rule) {
+		.listen = addr_any(FAM6), .flags = RULE_DUAL,
+		.first = RULE_PORT, .last = RULE_PORT,
+		.to = SERVICE_PORT, .proto = IPPROTO_TCP,
+	};
+	c->outbound = c->inbound;
+}
+
+static void make_link(void)
+{
+	struct link_caps caps = {
+		.max_payload = ETH_FRAME_MAX - 14 - 20 - 8,
+	};
+
+	if (chance(500)) {
+		caps.csum = true;
+		caps.tso4 = chance(800);
+		caps.tso6 = chance(800);
+		caps.uso = chance(500);
+	}
+	wire_start(&caps, &link_hooks);
+}
+
+static void start_daemon(void)
+{
+	char err[256] = "";
+
+	make_conf();
+	kernel_start();
+	loop_init();
+	flow_init(flow_ops);
+	fwd_init();
+	resolver_init();
+	neigh_init();
+	tcp_splice_init();
+	udp_init();
+	make_link();
+	if (!listen_open(PIF_HOST, err, sizeof(err)) ||
+	    (world.pasta && !listen_open(PIF_SPLICE, err, sizeof(err))))
+		fail("listeners: %s", err);
+	if (chance(100))
+		slab_limit(rnd_between(1, 8));
+}
+
+/* --- running --- */
+
+static void conn_start(unsigned i, unsigned unused)
+{
+	struct conn *c = &conns[i];
+
+	(void)unused;
+	counters->conns++;
+	T("connection %u: starts: %llu bytes by %u, %llu bytes by %u", i,
+	  (unsigned long long)c->stream[0].total, c->program[0].write_chunk,
+	  (unsigned long long)c->stream[1].total, c->program[1].write_chunk);
+	if (conn_is_tap(c))
+		guest_start(c);
+	if (c->kind != GUEST_OPENS)
+		kernel_call_in(c);
+}
+
+static void start_schedule(uint64_t seed)
+{
+	world.seed = seed;
+	random_seed(seed);
+	world.now = START + rnd(100000) * MS;
+	world.pasta = chance(500);
+	world.latency = rnd_between(1, 200) * US;
+	start_daemon();
+	world.conns = rnd_between(1, 4);
+	for (unsigned i = 0; i < world.conns; i++) {
+		make_conn(i);
+		at(conns[i].start, conn_start, i, 0);
+	}
+	make_faults(&world.faults);
+	world.slow_until = world.now + FAULTS_FOR;
+	world.end_by = world.now + PATIENCE;
+}
+
+static unsigned flows(void)
+{
+	unsigned n = 0;
+
+	for (unsigned t = FLOW_FREE + 1; t < FLOW_TYPE_COUNT; t++)
+		n += flow_count((enum flow_type)t);
+	return n;
+}
+
+static bool end_over(const struct conn *c, unsigned end)
+{
+	if (conn_is_tap(c) && !end)
+		return guest_over(c);
+	return c->program[end].gone ||
+	       (c->stream[0].fin_got && c->stream[1].fin_got);
+}
+
+static bool conn_over(const struct conn *c)
+{
+	if (c->start >= world.now)
+		return false;
+	return c->cause || (end_over(c, 0) && end_over(c, 1));
+}
+
+static bool all_over(void)
+{
+	if (flows() || !kernel_idle())
+		return false;
+	for (unsigned i = 0; i < world.conns; i++)
+		if (!conn_over(&conns[i]))
+			return false;
+	return true;
+}
+
+static void judge_conn(const struct conn *c)
+{
+	for (unsigned end = 0; end < 2; end++) {
+		const struct stream *s = &c->stream[end];
+
+		if (c->cause || (s->fin_got && s->got == s->sent))
+			continue;
+		fail("connection %u: %llu of %llu bytes from end %u arrived%s",
+		     conn_idx(c), (unsigned long long)s->got,
+		     (unsigned long long)s->sent, end,
+		     s->fin_got ? "" : ", no end of file");
+	}
+	counters->well += !c->cause;
+}
+
+static void judge_end(void)
+{
+	for (unsigned i = 0; i < world.conns; i++)
+		judge_conn(&conns[i]);
+	if (flows())
+		fail("%u flows are left over", flows());
+	if (slab_in_use())
+		fail("%u chunks of the slab leak", slab_in_use());
+	kernel_check_end();
+}
+
+static void never_ends(const char *how)
+{
+	for (unsigned i = 0; i < world.conns; i++)
+		if (!conn_over(&conns[i]))
+			fail("%s, but connection %u is not over", how, i);
+	fail("%s, but %u flows are left over", how, flows());
+}
+
+/* Some time after all seems over, too: what was sent again, or late, may begin
+ * something new, which has to end like everything else. */
+static void run(uint64_t seed)
+{
+	uint64_t over_by = NEVER;
+
+	start_schedule(seed);
+	while (!world.dead && (world.now < over_by || !all_over())) {
+		loop_once(&loop_hooks, -1);
+		if (over_by == NEVER && all_over()) {
+			T("all is over");
+			over_by = world.now + AFTERWARDS;
+		}
+		if (world.now > world.end_by)
+			never_ends("much time has gone by");
+	}
+	if (!all_over())
+		never_ends("everything sleeps");
+	judge_end();
+}
+
+/* --- many of them --- */
+
+struct totals {
+	unsigned passed, failed;
+};
+
+static bool run_apart(uint64_t seed)
+{
+	int status;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (!pid) {
+		alarm(WALL_LIMIT_S);
+		run(seed);
+		fflush(stdout);
+		_exit(0);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) != pid) {
+		perror("sim");
+		exit(2);
+	}
+	if (!status)
+		return true;
+	if (WIFSIGNALED(status))
+		printf("seed %llu: %s\n", (unsigned long long)seed,
+		       strsignal(WTERMSIG(status)));
+	printf("    make check-sim SEED=%llu\n", (unsigned long long)seed);
+	return false;
+}
+
+static void work(struct totals *t, uint64_t first, uint64_t count,
+		 unsigned step)
+{
+	for (uint64_t i = 0; i < count && t->failed < FAILURES_MAX; i += step) {
+		if (run_apart(first + i))
+			t->passed++;
+		else
+			t->failed++;
+	}
+	fflush(stdout);
+}
+
+static void print_counters(void)
+{
+#define X(name)								\
+	printf("%12llu %s\n", (unsigned long long)counters->name, #name);
+	COUNTERS(X)
+#undef X
+}
+
+static void *shared(size_t size)
+{
+	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED) {
+		perror("sim");
+		exit(2);
+	}
+	return p;
+}
+
+int main(int argc, char **argv)
+{
+	uint64_t first = 1, count = 0;
+	unsigned workers = 2, passed = 0, failed = 0;
+	bool count_all = false;
+	struct totals *totals = shared(sizeof(*totals) * WORKERS_MAX);
+	int opt;
+
+	counters = shared(sizeof(*counters));
+	while ((opt = getopt(argc, argv, "cj:n:s:v")) > 0) {
+		if (opt == '?')
+			return 2;
+		if (opt == 'j')
+			workers = (unsigned)atoi(optarg);
+		if (opt == 'n')
+			count = strtoull(optarg, NULL, 0);
+		if (opt == 's') {
+			first = strtoull(optarg, NULL, 0);
+			count = count ? count : 1;
+		}
+		world.verbose |= opt == 'v';
+		count_all |= opt == 'c';
+	}
+	count = count ? count : SEEDS_DEFAULT;
+	workers = CLAMP(workers, 1u, WORKERS_MAX);
+	workers = (unsigned)MIN(workers, count);
+	log_threshold = LOG_LVL_ERR;
+	if (world.verbose) {
+		log_threshold = LOG_LVL_DEBUG;
+		setvbuf(stdout, NULL, _IOLBF, 0);
+		dup2(STDOUT_FILENO, STDERR_FILENO);
+	}
+
+	for (unsigned i = 0; i < workers; i++) {
+		fflush(stdout);
+		if (!fork()) {
+			work(&totals[i], first + i, count - i, workers);
+			_exit(0);
+		}
+	}
+	for (unsigned i = 0; i < workers; i++)
+		wait(NULL);
+	for (unsigned i = 0; i < workers; i++) {
+		passed += totals[i].passed;
+		failed += totals[i].failed;
+	}
+	if (count_all)
+		print_counters();
+	printf("%u passed, %u failed, %u skipped\n", passed, failed,
+	       (unsigned)count - passed - failed);
+	return failed || !passed;
+}
