@@ -219,9 +219,12 @@ void udp_tap_send(struct frame_tmpl *t, const struct udp_got *g, unsigned n)
 		frame_tmpl_dmac(t, &mac);
 	for (; n; g += used, n -= used) {
 		used = uso ? run_len(g, n, &len, &segs, most) : 1;
-		if (uso && segs > 1 && len <= most && !too_long(t, unit_of(g)))
+		if (uso && segs > 1 && len <= most &&
+		    !too_long(t, unit_of(g))) {
 			put_run(t, g, used, len, segs);
-		else
+		} else {
 			put_each(t, g);
+			used = 1;
+		}
 	}
 }

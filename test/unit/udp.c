@@ -612,6 +612,27 @@ TEST(what_exceeds_the_mtu_of_a_machine_goes_there_in_fragments)
 	}
 }
 
+TEST(what_follows_a_datagram_in_fragments_is_not_lost)
+{
+	EACH_FAM(fam) {
+		uint16_t port = 0;
+		int fd;
+
+		start(true);
+		conf_writable.mode = MODE_PASST;
+		conf_writable.mtu = 1500;
+		fd = peer(fam, &port);
+		guest_sends(fam, GUEST_PORT, port, 10, 1);
+		peer_sends(fd, fam, GUEST_PORT, 5000);
+		peer_sends(fd, fam, GUEST_PORT, 200);
+		turns();
+		EQ(mem.cnt, 4 + 1);
+		EQ(guest_gets(mem.cnt - 1).payload.len, 200);
+		close(fd);
+		expire_all();
+	}
+}
+
 TEST(a_run_from_the_guest_keeps_its_boundaries)
 {
 	static const size_t lens[] = { 100, 100, 100, 40, 100, 0, 0, 300 };
