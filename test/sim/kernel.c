@@ -17,6 +17,7 @@
 #include <linux/sock_diag.h>
 #include <net/if.h>
 #include <netinet/tcp.h>
+#include <netinet/udp.h>
 #include <poll.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -34,6 +35,8 @@
 
 #define KSOCKS		512u
 #define ACCEPT_MAX	16u
+#define UDP_QUEUE	512u	/* datagrams of one socket */
+#define EPHEMERAL	33000u
 #define PIPES		32u
 #define PIPE_BYTES	(1u << 20)
 #define READY_MAX	(2 * KSOCKS)
@@ -69,6 +72,9 @@ struct ksock {
 	/* K_LISTEN */
 	int waiting[ACCEPT_MAX];
 	unsigned waiting_cnt;
+	/* K_UDP */
+	uint16_t queue[UDP_QUEUE];
+	unsigned queue_first, queue_cnt;
 	/* K_PIPE */
 	unsigned pipe;
 	bool is_reader;
@@ -197,9 +203,10 @@ static uint32_t mask_of(struct ksock *k)
 	case K_LINK:
 		return (k->readable ? EPOLLIN : 0) |
 		       (k->writable ? EPOLLOUT : 0);
+	case K_UDP:
+		return k->queue_cnt ? EPOLLIN : 0;
 	case K_NONE:
 	case K_EPOLL:
-	case K_UDP:
 	case K_PIPE:
 		break;
 	}
@@ -310,11 +317,9 @@ static void judge_turn(void)
 		     world.idle_turns);
 }
 
-int __wrap_epoll_wait(int ep, struct epoll_event *out, int max, int timeout);
-int __wrap_epoll_wait(int ep, struct epoll_event *out, int max, int timeout)
+static int wait_until(int ep, struct epoll_event *out, int max,
+		      uint64_t until)
 {
-	uint64_t until = timeout < 0 ? NEVER :
-			 world.now + (uint64_t)timeout * MS;
 	int n;
 
 	ksock(ep, "epoll_wait");
@@ -327,7 +332,7 @@ int __wrap_epoll_wait(int ep, struct epoll_event *out, int max, int timeout)
 
 		let_happen();
 		n = collect(out, max);
-		if (n || world.over || world.now >= until)
+		if (n || world.now >= until)
 			return n;
 		next = MIN(next_happening(), until);
 		if (next == NEVER) {
@@ -339,6 +344,24 @@ int __wrap_epoll_wait(int ep, struct epoll_event *out, int max, int timeout)
 		if (interrupted())
 			return -1;
 	}
+}
+
+int __wrap_epoll_wait(int ep, struct epoll_event *out, int max, int timeout);
+int __wrap_epoll_wait(int ep, struct epoll_event *out, int max, int timeout)
+{
+	return wait_until(ep, out, max, timeout < 0 ? NEVER :
+			  world.now + (uint64_t)timeout * MS);
+}
+
+int __wrap_epoll_pwait2(int ep, struct epoll_event *out, int max,
+			const struct timespec *timeout, const void *mask);
+int __wrap_epoll_pwait2(int ep, struct epoll_event *out, int max,
+			const struct timespec *timeout, const void *mask)
+{
+	(void)mask;
+	return wait_until(ep, out, max, world.now +
+			  (uint64_t)timeout->tv_sec * SECOND +
+			  (uint64_t)timeout->tv_nsec);
 }
 
 int __wrap_poll(struct pollfd *p, nfds_t cnt, int timeout);
@@ -376,6 +399,24 @@ int __wrap_socket(int domain, int type, int proto)
 	return fd_of(k);
 }
 
+static int bind_udp(struct ksock *k)
+{
+	uint16_t port = k->local_port;
+
+	if (!port) {
+		k->local_port = (uint16_t)(EPHEMERAL + (k - ksocks));
+		return 0;
+	}
+	for (unsigned i = 0; i < ksock_cnt; i++) {
+		const struct ksock *o = &ksocks[i];
+
+		if (o->kind == K_UDP && o->open && o != k && o->ns == k->ns &&
+		    o->local_port == port && o->fam == k->fam)
+			return give_up(EADDRINUSE);
+	}
+	return fault(world.faults.no_fd) ? give_up(EADDRINUSE) : 0;
+}
+
 int __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len);
 int __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 {
@@ -385,7 +426,7 @@ int __wrap_bind(int fd, const struct sockaddr *sa, socklen_t len)
 	enter();
 	memcpy(&any, sa, MIN(len, sizeof(any)));
 	addr_from_sockaddr(&k->local, &k->local_port, &any);
-	return 0;
+	return k->kind == K_UDP ? bind_udp(k) : 0;
 }
 
 int __wrap_listen(int fd, int backlog);
@@ -876,6 +917,183 @@ static ssize_t tcp_recv(struct ksock *k, const struct iovec *iov, size_t cnt,
 	return n;
 }
 
+/* --- datagrams --- */
+
+static void udp_arrives(struct ksock *k, const struct datagram *d)
+{
+	if (!k->open || k->queue_cnt == UDP_QUEUE)
+		return;
+	k->queue[(k->queue_first + k->queue_cnt++) % UDP_QUEUE] =
+		(uint16_t)datagram_keep(d);
+	wake(k, EPOLLIN);
+}
+
+void kernel_datagram_to_listener(const struct datagram *d, bool ns)
+{
+	for (unsigned i = 0; i < ksock_cnt; i++)
+		if (ksocks[i].kind == K_UDP && ksocks[i].ns == ns &&
+		    ksocks[i].local_port == RULE_PORT)
+			udp_arrives(&ksocks[i], d);
+}
+
+void kernel_datagram_to_socket(const struct datagram *d, int fd)
+{
+	if (fd >= 0)
+		udp_arrives(ksock_any(fd), d);
+}
+
+/* Of the control messages, the size of a train's datagrams. */
+static size_t segment_size(const struct msghdr *m)
+{
+	struct msghdr copy = *m;
+	uint16_t unit;
+
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(&copy); c;
+	     c = CMSG_NXTHDR(&copy, c)) {
+		if (c->cmsg_level != IPPROTO_UDP || c->cmsg_type != UDP_SEGMENT)
+			continue;
+		memcpy(&unit, CMSG_DATA(c), sizeof(unit));
+		return unit;
+	}
+	return 0;
+}
+
+static size_t gather(const struct msghdr *m, uint8_t *out, size_t size)
+{
+	size_t len = 0;
+
+	for (size_t i = 0; i < m->msg_iovlen; i++) {
+		const struct iovec *v = &m->msg_iov[i];
+
+		if (len + v->iov_len > size)
+			fail("a message of more than %zu bytes", size);
+		if (v->iov_len)
+			memcpy(out + len, v->iov_base, v->iov_len);
+		len += v->iov_len;
+	}
+	return len;
+}
+
+static ssize_t udp_send(struct ksock *k, const struct msghdr *m)
+{
+	static const int errors[] = {
+		EAGAIN, ENOBUFS, ENOMEM, ECONNREFUSED, EPERM, EHOSTUNREACH,
+	};
+	static uint8_t buf[2 * PATTERN_MAX];
+	size_t len = gather(m, buf, sizeof(buf)), unit = segment_size(m);
+	union sockaddr_any to;
+	uint16_t port;
+	struct addr dst;
+
+	if (interrupted())
+		return -1;
+	if (fault(world.faults.nobufs))
+		return give_up(PICK(errors));
+	if (unit && fault(world.faults.nobufs))
+		return give_up(chance(500) ? EIO : EINVAL);
+	if (len > 65507 || (unit && len > unit * 64))
+		return give_up(EMSGSIZE);
+	memcpy(&to, m->msg_name, MIN(m->msg_namelen, sizeof(to)));
+	addr_from_sockaddr(&dst, &port, &to);
+	T("sendmsg(%d, %zu bytes by %zu, port %u)", fd_of(k), len, unit, port);
+	for (size_t at = 0; at < len || !at; at += unit ? unit : len + 1)
+		datagram_to_peer(fd_of(k), &dst, port, buf + at,
+				 unit ? MIN(unit, len - at) : len);
+	return (ssize_t)len;
+}
+
+static void put_control(struct msghdr *m, size_t *used, int level, int type,
+			const void *data, size_t len)
+{
+	struct cmsghdr *c = (struct cmsghdr *)((uint8_t *)m->msg_control +
+					       *used);
+
+	if (*used + CMSG_SPACE(len) > m->msg_controllen)
+		fail("no room for control messages");
+	c->cmsg_level = level;
+	c->cmsg_type = type;
+	c->cmsg_len = CMSG_LEN(len);
+	memcpy(CMSG_DATA(c), data, len);
+	*used += CMSG_SPACE(len);
+}
+
+/* Where it was sent to: an address of the host, or loopback. */
+static void put_info(const struct ksock *k, const struct datagram *d,
+		     struct msghdr *m, size_t *used)
+{
+	struct in_pktinfo info4 = { 0 };
+	struct in6_pktinfo info6 = { 0 };
+	struct addr ours;
+
+	addr_parse(&ours, d->fam == FAM4 ? "203.0.113.5" : "2001:db8:1::5");
+	if (addr_is_loopback(&d->from))
+		ours = addr_loopback(d->fam);
+	if (k->fam == FAM4) {
+		addr_put(&ours, (uint8_t *)&info4.ipi_addr);
+		put_control(m, used, IPPROTO_IP, IP_PKTINFO, &info4,
+			    sizeof(info4));
+	} else {
+		memcpy(&info6.ipi6_addr, ours.b, sizeof(ours.b));
+		put_control(m, used, IPPROTO_IPV6, IPV6_PKTINFO, &info6,
+			    sizeof(info6));
+	}
+}
+
+static const struct datagram *udp_first(const struct ksock *k)
+{
+	return k->queue_cnt ? datagram_at(k->queue[k->queue_first]) : NULL;
+}
+
+static const struct datagram *udp_pop(struct ksock *k)
+{
+	const struct datagram *d = udp_first(k);
+
+	k->queue_first = (k->queue_first + 1) % UDP_QUEUE;
+	k->queue_cnt--;
+	return d;
+}
+
+/* Whether the kernel makes a train of these. */
+static bool joins(const struct datagram *a, const struct datagram *b,
+		  size_t len)
+{
+	return b && a->talk == b->talk && a->dir == b->dir &&
+	       a->len == b->len && a->len && len + b->len <= 65507;
+}
+
+static void udp_receive_one(struct ksock *k, struct mmsghdr *mm)
+{
+	struct msghdr *m = &mm->msg_hdr;
+	const struct datagram *d = udp_pop(k);
+	uint8_t *out = m->msg_iov->iov_base;
+	bool train = chance(500);
+	size_t used = 0, len = d->len;
+	int unit = (int)d->len;
+	union sockaddr_any from;
+
+	if (m->msg_iov->iov_len < 65507)
+		fail("a datagram would be cut");
+	datagram_fill(d, out);
+	while (train && joins(d, udp_first(k), len)) {
+		datagram_fill(udp_pop(k), out + len);
+		len += d->len;
+	}
+	mm->msg_len = (unsigned)len;
+	m->msg_namelen = k->fam == FAM6 ?
+			 addr_to_sockaddr6(&from, &d->from, d->from_port, 0) :
+			 addr_to_sockaddr(&from, &d->from, d->from_port, 0);
+	memcpy(m->msg_name, &from, m->msg_namelen);
+	put_info(k, d, m, &used);
+	if (len > d->len)
+		put_control(m, &used, IPPROTO_UDP, UDP_GRO, &unit,
+			    sizeof(unit));
+	m->msg_controllen = used;
+	T("datagram of talk %u from %d: %zu bytes by %d", d->talk, fd_of(k),
+	  len, unit);
+}
+
+/* --- reading and writing --- */
+
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags);
 ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
 {
@@ -883,7 +1101,8 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
 
 	(void)flags;
 	enter();
-	return tcp_send(k, m->msg_iov, m->msg_iovlen);
+	return k->kind == K_UDP ? udp_send(k, m) :
+				  tcp_send(k, m->msg_iov, m->msg_iovlen);
 }
 
 ssize_t __wrap_send(int fd, const void *buf, size_t len, int flags);
@@ -921,11 +1140,15 @@ ssize_t __wrap_recv(int fd, void *buf, size_t len, int flags)
 int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned cnt, int flags);
 int __wrap_sendmmsg(int fd, struct mmsghdr *m, unsigned cnt, int flags)
 {
-	(void)m;
-	(void)cnt;
+	struct ksock *k = ksock(fd, "sendmmsg");
+	unsigned n = 0;
+
 	(void)flags;
-	ksock(fd, "sendmmsg");
-	return give_up(EAGAIN);
+	enter();
+	for (; n < cnt && udp_send(k, &m[n].msg_hdr) >= 0; n++)
+		if (fault(world.faults.shorts))
+			return (int)n + 1;
+	return n ? (int)n : -1;
 }
 
 int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned cnt, int flags,
@@ -933,12 +1156,22 @@ int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned cnt, int flags,
 int __wrap_recvmmsg(int fd, struct mmsghdr *m, unsigned cnt, int flags,
 		    struct timespec *ts)
 {
-	(void)m;
-	(void)cnt;
+	struct ksock *k = ksock(fd, "recvmmsg");
+	unsigned n = 0;
+
 	(void)flags;
 	(void)ts;
-	ksock(fd, "recvmmsg");
-	return give_up(EAGAIN);
+	enter();
+	if (interrupted())
+		return -1;
+	if (fault(world.faults.nobufs))
+		return give_up(ECONNREFUSED);	/* to an earlier datagram */
+	if (!k->queue_cnt)
+		return give_up(EAGAIN);
+	for (; n < cnt && k->queue_cnt; n++)
+		udp_receive_one(k, &m[n]);
+	world.progress += n;
+	return (int)n;
 }
 
 /* --- pipes --- */
@@ -1149,7 +1382,8 @@ void kernel_check_end(void)
 
 		if (!k->open)
 			continue;
-		if (k->kind == K_TCP || k->kind == K_UDP)
+		if (k->kind == K_TCP ||
+		    (k->kind == K_UDP && k->local_port != RULE_PORT))
 			fail("socket %d leaks", FD_FIRST + (int)i);
 		if (k->kind != K_PIPE)
 			continue;

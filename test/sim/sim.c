@@ -7,7 +7,7 @@
  *   -v  trace of calls, segments, and the daemon's own log
  *   -c  what happened how often, over all schedules
  */
-/* wrap: epoll_create1 epoll_ctl epoll_wait poll socket bind listen connect
+/* wrap: epoll_create1 epoll_ctl epoll_wait epoll_pwait2 poll socket bind listen connect
  * accept4 getsockname close shutdown setsockopt getsockopt ioctl send recv
  * sendmsg recvmsg sendmmsg recvmmsg pipe2 fcntl write splice clock_gettime
  * getrandom */
@@ -272,12 +272,14 @@ static void make_conf(void)
 	c->udp_timeout_stream_s = 120;
 	c->has_peek_off[FAM4] = chance(700);
 	c->has_peek_off[FAM6] = chance(700);
-	c->inbound.cnt = 1;
+	c->inbound.cnt = 2;
 	c->inbound.rule[0] = (struct fwd_rule) {
 		.listen = addr_any(FAM6), .flags = RULE_DUAL,
 		.first = RULE_PORT, .last = RULE_PORT,
 		.to = SERVICE_PORT, .proto = IPPROTO_TCP,
 	};
+	c->inbound.rule[1] = c->inbound.rule[0];
+	c->inbound.rule[1].proto = IPPROTO_UDP;
 	c->outbound = c->inbound;
 }
 
@@ -347,6 +349,7 @@ static void start_schedule(uint64_t seed)
 		make_conn(i);
 		at(conns[i].start, conn_start, i, 0);
 	}
+	datagram_start();
 	make_faults(&world.faults);
 	world.slow_until = world.now + FAULTS_FOR;
 	world.end_by = world.now + PATIENCE;
@@ -410,6 +413,7 @@ static void judge_end(void)
 	if (slab_in_use())
 		fail("%u chunks of the slab leak", slab_in_use());
 	kernel_check_end();
+	datagram_check_end();
 }
 
 static void never_ends(const char *how)

@@ -31,6 +31,9 @@
 #define SERVER_PORT	80u	/* + number: where the guest connects to */
 #define RULE_PORT	7000u	/* forwarded to */
 #define SERVICE_PORT	8080u	/* in the guest */
+#define TALKS		6u
+#define TALK_PORT	45000u	/* + number: who asks, in datagrams */
+#define ANSWER_PORT	100u	/* + number: where the guest asks */
 #define FD_FIRST	1000	/* descriptors of the simulated kernel */
 
 /* --- world.c --- */
@@ -179,6 +182,7 @@ static inline unsigned conn_idx(const struct conn *c)
 
 /* --- kernel.c --- */
 
+struct datagram;
 void kernel_start(void);
 int kernel_link_fd(void);
 void kernel_link_readable(bool yes);
@@ -194,6 +198,10 @@ uint64_t kernel_peer_room(int fd);
 void kernel_peer_wrote(int fd, uint64_t n);
 void kernel_peer_fin(int fd);
 void kernel_peer_reset(int fd);
+
+/* Datagrams of programs: lost where nobody takes them. */
+void kernel_datagram_to_listener(const struct datagram *d, bool ns);
+void kernel_datagram_to_socket(const struct datagram *d, int fd);
 
 /* --- peer.c --- */
 
@@ -218,10 +226,12 @@ struct wseg {
 	uint64_t seq, ack;
 	uint32_t raw_ack;	/* of resets to what never was */
 	uint16_t gso;		/* of the guest: cut into pieces of that size */
+	uint16_t datagram;	/* none of all that, but this one, plus one */
 };
 
 void wire_start(const struct link_caps *caps, const struct link_hooks *hooks);
 void wire_from_guest(const struct wseg *s);
+void wire_datagram_from_guest(const struct datagram *d);
 const char *wseg_str(const struct wseg *s, char buf[160]);
 
 /* --- guest.c --- */
@@ -237,6 +247,27 @@ bool guest_over(const struct conn *c);
 uint32_t guest_isn(const struct conn *c);
 bool guest_window_closed(const struct conn *c);
 void guest_unreachable(struct conn *c);
+
+/* --- datagram.c --- */
+
+struct datagram {
+	uint8_t talk, dir;
+	uint16_t nr;
+	uint32_t len;
+	enum fam fam;
+	struct addr from, to;
+	uint16_t from_port, to_port;
+};
+
+void datagram_start(void);
+void datagram_check_end(void);
+void datagram_fill(const struct datagram *d, uint8_t *out);
+void datagram_to_guest(const struct addr *src, uint16_t sport, uint16_t dport,
+		       const uint8_t *p, size_t len);
+void datagram_to_peer(int fd, const struct addr *dst, uint16_t dport,
+		      const uint8_t *p, size_t len);
+unsigned datagram_keep(const struct datagram *d);	/* while it travels */
+const struct datagram *datagram_at(unsigned slot);
 
 /* --- slab.c --- */
 

@@ -503,6 +503,90 @@ static void commit_tcp(const struct frame *f, const struct pieces *p)
 	cut(c, &s, f->gso != GSO_NONE ? f->gso_size : MAX(s.len, 1));
 }
 
+static void deliver(const struct pieces *p, const uint8_t *data, size_t len)
+{
+	counters->frames_out++;
+	if (fault(world.faults.loss))
+		counters->lost++;
+	else
+		datagram_to_guest(&p->src, get_be16(p->l4),
+				  get_be16(p->l4 + 2), data, len);
+}
+
+static size_t linear(const struct pieces *p, uint8_t *out)
+{
+	const struct frame *f = p->f;
+	size_t left = p->pay_len;
+
+	for (unsigned i = 0; left; i++) {
+		size_t n = MIN(left, f->pay[i].iov_len);
+
+		memcpy(out, f->pay[i].iov_base, n);
+		out += n;
+		left -= n;
+	}
+	return p->pay_len;
+}
+
+static void commit_udp(const struct frame *f, const struct pieces *p)
+{
+	static uint8_t buf[PATTERN_MAX];
+	size_t len = linear(p, buf), at = 0;
+	size_t unit = f->gso == GSO_UDP ? f->gso_size : MAX(len, 1u);
+
+	check_csum(p, 6);
+	if (f->gso == GSO_NONE && get_be16(p->l4 + 4) != p->l4_len)
+		fail("length of a datagram: %u, of %zu",
+		     get_be16(p->l4 + 4), p->l4_len);
+	do {
+		deliver(p, buf + at, MIN(unit, len - at));
+		at += unit;
+	} while (at < len);
+}
+
+/* The pieces of a datagram leave one behind the other. */
+static void commit_fragment(struct pieces *p, unsigned off, bool more)
+{
+	static uint8_t buf[PATTERN_MAX + 8];
+	static size_t have;
+	size_t mtu = conf.mtu ? conf.mtu : 1500;
+
+	if (p->ip_hlen + p->l4_len > mtu)
+		fail("a fragment of %zu bytes", p->ip_hlen + p->l4_len);
+	have = off ? have : 0;
+	if (off != have)
+		return;			/* one was refused */
+	have += linear(p, buf + off);
+	if (more)
+		return;
+	p->l4 = buf;
+	if (get_be16(buf + 4) != have)
+		fail("a datagram of %zu bytes says %u", have,
+		     get_be16(buf + 4));
+	p->l4_len = have;
+	if (sum_bytes(pseudo_sum(p), buf, have) != 0xffff)
+		fail("wrong checksum of a datagram in fragments");
+	deliver(p, buf + 8, have - 8);
+}
+
+static bool is_fragment(struct pieces *p, unsigned *off, bool *more)
+{
+	unsigned field = get_be16(p->ip + 6);
+
+	if (p->fam == FAM4) {
+		*off = (field & 0x1fff) * 8;
+		*more = field & 0x2000;
+		return *off || *more;
+	}
+	if (p->proto != 44)
+		return false;
+	field = get_be16(p->l4 + 2);
+	*off = field & 0xfff8;
+	*more = field & 1;
+	p->proto = p->l4[0];
+	return true;
+}
+
 /* Of the errors there are, the guest looks at those of its connections. */
 static void commit_icmp(const struct pieces *p)
 {
@@ -522,12 +606,18 @@ static void commit_one(const struct frame *f)
 {
 	struct pieces p;
 	uint16_t type = get_be16(f->hdr + 12);
+	unsigned off;
+	bool more;
 
 	if (type != ETH_P_IP_ && type != ETH_P_IPV6_)
 		return;
 	world.progress++;
 	take_apart(f, &p);
-	if (p.proto == IPPROTO_TCP)
+	if (is_fragment(&p, &off, &more))
+		commit_fragment(&p, off, more);
+	else if (p.proto == IPPROTO_UDP)
+		commit_udp(f, &p);
+	else if (p.proto == IPPROTO_TCP)
 		commit_tcp(f, &p);
 	else if (p.proto == IPPROTO_ICMP || p.proto == IPPROTO_ICMPV6)
 		commit_icmp(&p);
@@ -614,25 +704,37 @@ void wire_from_guest(const struct wseg *s)
 	send_over(&conns[s->conn], s, false, arrive_at_daemon);
 }
 
-static size_t put_ip(uint8_t *ip, const struct conn *c, size_t l4_len)
+void wire_datagram_from_guest(const struct datagram *d)
+{
+	struct wseg s = { .datagram = (uint16_t)(datagram_keep(d) + 1) };
+
+	if (fault(world.faults.loss))
+		counters->lost++;
+	else
+		travel(&s, false, arrive_at_daemon);
+}
+
+static size_t put_ip(uint8_t *ip, enum fam fam, uint8_t proto,
+		     const struct addr *src, const struct addr *dst,
+		     size_t l4_len)
 {
 	memset(ip, 0, 40);
-	if (c->fam == FAM4) {
+	if (fam == FAM4) {
 		ip[0] = 0x45;
 		put_be16(ip + 2, (uint16_t)(20 + l4_len));
 		ip[6] = 0x40;
 		ip[8] = 64;
-		ip[9] = IPPROTO_TCP;
-		addr_put(&c->guest, ip + 12);
-		addr_put(&c->peer, ip + 16);
+		ip[9] = proto;
+		addr_put(src, ip + 12);
+		addr_put(dst, ip + 16);
 		return 20;
 	}
 	ip[0] = 0x60;
 	put_be16(ip + 4, (uint16_t)l4_len);
-	ip[6] = IPPROTO_TCP;
+	ip[6] = proto;
 	ip[7] = 64;
-	addr_put(&c->guest, ip + 8);
-	addr_put(&c->peer, ip + 24);
+	addr_put(src, ip + 8);
+	addr_put(dst, ip + 24);
 	return 40;
 }
 
@@ -656,18 +758,41 @@ static size_t put_options(uint8_t *p, const struct wseg *s)
 	return 8 - w.left;
 }
 
-static size_t put_frame(uint8_t *h, const struct wseg *s)
+static void put_eth(uint8_t *h, enum fam fam)
 {
 	static const struct mac guest = { { 0x52, 0x54, 0, 0x12, 0x34, 0x56 } };
+
+	memcpy(h, conf.our_mac.b, 6);
+	memcpy(h + 6, guest.b, 6);
+	put_be16(h + 12, fam == FAM4 ? ETH_P_IP_ : ETH_P_IPV6_);
+}
+
+static size_t put_datagram(uint8_t *h, const struct datagram *d)
+{
+	size_t l4_len = 8 + d->len, hlen;
+	uint8_t *l4;
+
+	put_eth(h, d->fam);
+	hlen = ETH_HLEN_ + put_ip(h + ETH_HLEN_, d->fam, IPPROTO_UDP, &d->from,
+				  &d->to, l4_len);
+	l4 = h + hlen;
+	put_be16(l4, d->from_port);
+	put_be16(l4 + 2, d->to_port);
+	put_be16(l4 + 4, (uint16_t)l4_len);
+	put_be16(l4 + 6, 0);
+	return hlen + 8;
+}
+
+static size_t put_frame(uint8_t *h, const struct wseg *s)
+{
 	const struct conn *c = &conns[s->conn];
 	uint8_t options[8];
 	size_t opt_len = put_options(options, s), hlen;
 	uint8_t *l4;
 
-	memcpy(h, conf.our_mac.b, 6);
-	memcpy(h + 6, guest.b, 6);
-	put_be16(h + 12, c->fam == FAM4 ? ETH_P_IP_ : ETH_P_IPV6_);
-	hlen = ETH_HLEN_ + put_ip(h + ETH_HLEN_, c, 20 + opt_len + s->len);
+	put_eth(h, c->fam);
+	hlen = ETH_HLEN_ + put_ip(h + ETH_HLEN_, c->fam, IPPROTO_TCP,
+				  &c->guest, &c->peer, 20 + opt_len + s->len);
 	l4 = h + hlen;
 	put_be16(l4, c->guest_port);
 	put_be16(l4 + 2, c->peer_port);
@@ -698,7 +823,25 @@ static void heard(const struct wseg *s)
 	}
 }
 
-static void input_one(unsigned nth, const struct wseg *s)
+static void input_datagram(unsigned nth, const struct datagram *d)
+{
+	static uint8_t headers[LINK_BATCH][128];
+	static uint8_t payload[LINK_BATCH][PATTERN_MAX];
+	static struct iovec iov[LINK_BATCH][2];
+	const struct frame_meta meta = { 0 };
+	size_t len = put_datagram(headers[nth], d);
+
+	datagram_fill(d, payload[nth]);
+	iov[nth][0] = (struct iovec) { headers[nth], len };
+	iov[nth][1] = (struct iovec) { payload[nth], d->len };
+	if (len + d->len < FRAME_MIN)
+		iov[nth][1].iov_len = FRAME_MIN - len;
+	world.progress++;
+	counters->frames_in++;
+	link_input(iov[nth], 2, &meta);
+}
+
+static void input_segment(unsigned nth, const struct wseg *s)
 {
 	static uint8_t headers[LINK_BATCH][128];
 	static struct iovec iov[LINK_BATCH][2];
@@ -720,6 +863,14 @@ static void input_one(unsigned nth, const struct wseg *s)
 		iov[nth][1].iov_len = FRAME_MIN - len;
 	heard(s);
 	link_input(iov[nth], 2, &meta);
+}
+
+static void input_one(unsigned nth, const struct wseg *s)
+{
+	if (s->datagram)
+		input_datagram(nth, datagram_at(s->datagram - 1u));
+	else
+		input_segment(nth, s);
 }
 
 static void mem_input(struct ev ev, uint32_t events)
