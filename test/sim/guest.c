@@ -26,7 +26,7 @@ struct gtcp {
 	int8_t my_ws;
 	uint16_t my_mss;
 	uint32_t cwnd;		/* segments */
-	uint32_t sndbuf, rcvbuf;
+	uint32_t sndbuf, rcvbuf, rcvbuf_first;
 	uint64_t rto_base;
 	/* to the daemon */
 	uint32_t isn;
@@ -349,6 +349,26 @@ static void turn_kill(unsigned idx, unsigned unused)
 	g->state = G_CLOSED;
 }
 
+/* Short of memory, or no longer: what was offered is withdrawn, or more is. */
+static void turn_memory(unsigned idx, unsigned times)
+{
+	struct conn *c = &conns[idx];
+	struct gtcp *g = gtcp(c);
+	uint32_t least = 2u << MAX(g->my_ws, 0);
+
+	if (g->state != G_UP || guest_over(c))
+		return;
+	g->rcvbuf = chance(500) ? rnd_between(least, 20 * least + 20000) :
+				  g->rcvbuf_first;
+	T("guest %u: buffer of %u", idx, g->rcvbuf);
+	send_ack(c);
+	if (times)
+		at(world.now + rnd(30000) * US * (1 + rnd(100)), turn_memory,
+		   idx, times - 1);
+	else
+		g->rcvbuf = g->rcvbuf_first;
+}
+
 static void established(struct conn *c)
 {
 	struct gtcp *g = gtcp(c);
@@ -358,6 +378,8 @@ static void established(struct conn *c)
 	g->rto_at = NEVER;
 	c->program[0].started = true;
 	may_write(c);
+	if (g->shrinks)
+		turn_memory(conn_idx(c), rnd_between(1, 10));
 	if (c->program[0].reset_at != NEVER)
 		at(world.now + c->program[0].reset_at, turn_kill, conn_idx(c),
 		   0);
@@ -688,7 +710,7 @@ static void moods(struct gtcp *g)
 	g->acks_each = chance(300);
 	g->fast = chance(700);
 	g->probes_with_byte = chance(300);
-	g->tso = chance(500);
+	g->tso = !world.stream && chance(500);
 	g->no_options = chance(50);
 	g->my_ws = PICK(scales);
 	g->my_mss = PICK(sizes);
@@ -697,8 +719,10 @@ static void moods(struct gtcp *g)
 	g->sndbuf = MAX(g->sndbuf, 1000);
 	g->rcvbuf = PICK(bufs);
 	g->rto_base = PICK(rtos);
+	g->shrinks = chance(80);
 	while (g->my_ws > 0 && g->rcvbuf >> g->my_ws < 2)
 		g->my_ws--;
+	g->rcvbuf_first = g->rcvbuf;
 	g->isn = chance(300) ? 0 - rnd(5000) : rnd(UINT32_MAX);
 }
 

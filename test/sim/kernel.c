@@ -1101,6 +1101,9 @@ ssize_t __wrap_sendmsg(int fd, const struct msghdr *m, int flags)
 
 	(void)flags;
 	enter();
+	if (k->kind == K_LINK)
+		return interrupted() ? -1 : wire_stream_write(m->msg_iov,
+							      m->msg_iovlen);
 	return k->kind == K_UDP ? udp_send(k, m) :
 				  tcp_send(k, m->msg_iov, m->msg_iovlen);
 }
@@ -1122,6 +1125,10 @@ ssize_t __wrap_recvmsg(int fd, struct msghdr *m, int flags)
 	struct ksock *k = ksock(fd, "recvmsg");
 
 	enter();
+	if (k->kind == K_LINK)
+		return interrupted() ? -1 :
+		       wire_stream_read(m->msg_iov->iov_base,
+					m->msg_iov->iov_len);
 	if (k->kind != K_TCP)
 		return give_up(EAGAIN);
 	return tcp_recv(k, m->msg_iov, m->msg_iovlen, flags);

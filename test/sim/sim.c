@@ -342,6 +342,7 @@ static void start_schedule(uint64_t seed)
 	random_seed(seed);
 	world.now = START + rnd(100000) * MS;
 	world.pasta = chance(500);
+	world.stream = !world.pasta && chance(500);
 	world.latency = rnd_between(1, 200) * US;
 	start_daemon();
 	world.conns = rnd_between(1, 4);

@@ -59,7 +59,7 @@ struct world {
 	uint64_t idle_since_progress;	/* progress when turns began to idle */
 	unsigned idle_turns;
 	unsigned conns;
-	bool pasta;
+	bool pasta, stream;
 };
 extern struct world world;
 
@@ -231,6 +231,9 @@ struct wseg {
 
 void wire_start(const struct link_caps *caps, const struct link_hooks *hooks);
 void wire_from_guest(const struct wseg *s);
+/* Where the link is a socket: its other end. */
+ssize_t wire_stream_write(const struct iovec *iov, size_t cnt);
+ssize_t wire_stream_read(uint8_t *out, size_t len);
 void wire_datagram_from_guest(const struct datagram *d);
 const char *wseg_str(const struct wseg *s, char buf[160]);
 

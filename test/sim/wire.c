@@ -11,6 +11,7 @@
  */
 #include "test/sim/sim.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -360,6 +361,10 @@ static void check_accepted(const struct conn *c, uint64_t ack)
 	if (bytes <= have)
 		return;
 	d = daemon_conn(c);
+	/* Written to a stream, it leaves later: the connection may be cut by
+	 * then, and what it held with it */
+	if (!d && world.stream && c->cause)
+		return;
 	have += d ? d->to_host.backlog.bytes : 0;
 	if (bytes > have)
 		fail("connection %u: %llu bytes are acknowledged, %llu are "
@@ -648,13 +653,19 @@ static void stall_begins(void)
 	next_stall = world.now + 10 * length;
 }
 
-static unsigned mem_reserve(struct frame *f, unsigned want, size_t hdr_len,
-			    size_t room)
+/* Whether it takes something now. */
+static bool link_takes(void)
 {
 	if (!stalled && world.now >= next_stall && fault(world.faults.stall))
 		stall_begins();
-	if (stalled) {
-		counters->refused++;
+	counters->refused += stalled;
+	return !stalled;
+}
+
+static unsigned mem_reserve(struct frame *f, unsigned want, size_t hdr_len,
+			    size_t room)
+{
+	if (!link_takes()) {
 		if (!blocked)
 			loop_mod(kernel_link_fd(), EPOLLIN | EPOLLOUT,
 				 link_ev);
@@ -815,7 +826,8 @@ static void heard(const struct wseg *s)
 
 	world.progress++;
 	counters->frames_in++;
-	if (!(s->flags & TCP_FLAG_ACK) || s->flags & TCP_FLAG_RST)
+	if (s->datagram || !(s->flags & TCP_FLAG_ACK) ||
+	    s->flags & TCP_FLAG_RST)
 		return;
 	if (s->ack > ack_heard[s->conn] || !s->win) {
 		ack_heard[s->conn] = MAX(s->ack, ack_heard[s->conn]);
@@ -823,54 +835,63 @@ static void heard(const struct wseg *s)
 	}
 }
 
-static void input_datagram(unsigned nth, const struct datagram *d)
+/* Headers and payload of a frame of the guest; the second piece need not last.
+ * Returns the number of bytes in both. */
+static size_t frame_pieces(const struct wseg *s, uint8_t *headers,
+			   uint8_t *payload, struct iovec iov[2])
 {
-	static uint8_t headers[LINK_BATCH][128];
-	static uint8_t payload[LINK_BATCH][PATTERN_MAX];
-	static struct iovec iov[LINK_BATCH][2];
-	const struct frame_meta meta = { 0 };
-	size_t len = put_datagram(headers[nth], d);
-
-	datagram_fill(d, payload[nth]);
-	iov[nth][0] = (struct iovec) { headers[nth], len };
-	iov[nth][1] = (struct iovec) { payload[nth], d->len };
-	if (len + d->len < FRAME_MIN)
-		iov[nth][1].iov_len = FRAME_MIN - len;
-	world.progress++;
-	counters->frames_in++;
-	link_input(iov[nth], 2, &meta);
-}
-
-static void input_segment(unsigned nth, const struct wseg *s)
-{
-	static uint8_t headers[LINK_BATCH][128];
-	static struct iovec iov[LINK_BATCH][2];
 	static const uint8_t padding[FRAME_MIN];
-	struct frame_meta meta = { .gso_size = s->gso };
-	size_t len = put_frame(headers[nth], s);
-	uint64_t pos = s->seq - 1;
+	size_t len, more = 0;
 
-	if (s->gso)
-		meta.gso = conns[s->conn].fam == FAM4 ? GSO_TCP4 : GSO_TCP6;
-	iov[nth][0] = (struct iovec) { headers[nth], len };
-	iov[nth][1] = (struct iovec) { (void *)padding, 0 };
-	if (s->len)
-		iov[nth][1] = (struct iovec) {
-			(void *)pattern(conns[s->conn].stream[0].id, pos),
-			s->len,
-		};
-	else if (len < FRAME_MIN)
-		iov[nth][1].iov_len = FRAME_MIN - len;
-	heard(s);
-	link_input(iov[nth], 2, &meta);
+	iov[1].iov_base = (void *)padding;
+	if (s->datagram) {
+		const struct datagram *d = datagram_at(s->datagram - 1u);
+
+		len = put_datagram(headers, d);
+		datagram_fill(d, payload);
+		memset(payload + d->len, 0, FRAME_MIN);
+		iov[1].iov_base = payload;
+		more = d->len;
+	} else {
+		len = put_frame(headers, s);
+		if (s->len)
+			iov[1].iov_base = (void *)
+				pattern(conns[s->conn].stream[0].id,
+					s->seq - 1);
+		more = s->len;
+	}
+	if (len + more < FRAME_MIN && (s->datagram || !more))
+		more = FRAME_MIN - len;
+	iov[0] = (struct iovec) { headers, len };
+	iov[1].iov_len = more;
+	return len + more;
 }
 
 static void input_one(unsigned nth, const struct wseg *s)
 {
-	if (s->datagram)
-		input_datagram(nth, datagram_at(s->datagram - 1u));
-	else
-		input_segment(nth, s);
+	static uint8_t headers[LINK_BATCH][128];
+	static uint8_t payload[LINK_BATCH][PATTERN_MAX + FRAME_MIN];
+	static struct iovec iov[LINK_BATCH][2];
+	struct frame_meta meta = { .gso_size = s->gso };
+
+	if (s->gso)
+		meta.gso = conns[s->conn].fam == FAM4 ? GSO_TCP4 : GSO_TCP6;
+	frame_pieces(s, headers[nth], payload[nth], iov[nth]);
+	heard(s);
+	link_input(iov[nth], 2, &meta);
+}
+
+/* The next one of the guest's frames: valid until another comes. */
+static const struct wseg *queue_pop(void)
+{
+	static struct wseg s;
+	unsigned slot = queue[queue_first];
+
+	queue_first = (queue_first + 1) % SEGS_MAX;
+	queue_cnt--;
+	s = segs[slot];
+	seg_drop(slot);
+	return &s;
 }
 
 static void mem_input(struct ev ev, uint32_t events)
@@ -884,17 +905,114 @@ static void mem_input(struct ev ev, uint32_t events)
 		link_writable();
 	}
 	n = MIN(n, queue_cnt);
-	for (unsigned i = 0; i < n; i++) {
-		unsigned slot = queue[queue_first];
-
-		queue_first = (queue_first + 1) % SEGS_MAX;
-		queue_cnt--;
-		input_one(i, &segs[slot]);
-		seg_drop(slot);
-	}
+	for (unsigned i = 0; i < n; i++)
+		input_one(i, queue_pop());
 	if (!queue_cnt)
 		kernel_link_readable(false);
 	link_input_done();
+}
+
+/* --- the same, as a stream: link/stream.c is the back-end --- */
+
+static uint8_t to_guest[PATTERN_MAX + 8], from_guest[2 * PATTERN_MAX];
+static size_t to_guest_len, from_guest_len;
+
+static size_t headers_len(const uint8_t *frame)
+{
+	const uint8_t *ip = frame + ETH_HLEN_;
+	bool v4 = get_be16(frame + 12) == ETH_P_IP_;
+	size_t hlen = ETH_HLEN_ + (v4 ? 20 : 40);
+	uint8_t proto = v4 ? ip[9] : ip[6];
+
+	if (v4 && get_be16(ip + 6) & 0x3fff)
+		return hlen;
+	if (proto == IPPROTO_TCP)
+		return hlen + (frame[hlen + 12] >> 4) * 4u;
+	return hlen + (proto == IPPROTO_UDP || proto == 44 ? 8 : 0);
+}
+
+static void stream_frame(uint8_t *frame, size_t len)
+{
+	struct frame f = { .hdr = frame, .hdr_len = headers_len(frame) };
+
+	if (len < FRAME_MIN || len > ETH_FRAME_MAX)
+		fail("a frame of %zu bytes", len);
+	f.pay_len = len - f.hdr_len;
+	f.pay[0] = (struct iovec) { frame + f.hdr_len, f.pay_len };
+	f.pay_cnt = 1;
+	commit_one(&f);
+}
+
+static void stream_bytes(const uint8_t *p, size_t len)
+{
+	while (len) {
+		size_t whole = to_guest_len < 4 ? 4 : 4 + get_be32(to_guest);
+		size_t n = MIN(len, whole - to_guest_len);
+
+		if (whole > sizeof(to_guest))
+			fail("a frame of %zu bytes", whole);
+		memcpy(to_guest + to_guest_len, p, n);
+		to_guest_len += n;
+		p += n;
+		len -= n;
+		if (to_guest_len < 4 || to_guest_len < 4 + get_be32(to_guest))
+			continue;
+		stream_frame(to_guest + 4, to_guest_len - 4);
+		to_guest_len = 0;
+	}
+}
+
+ssize_t wire_stream_write(const struct iovec *iov, size_t cnt)
+{
+	size_t len = iov_len(iov, (unsigned)cnt), left;
+
+	if (!link_takes()) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (len > 1 && fault(world.faults.shorts))
+		len = rnd_between(1, (uint32_t)len);
+	left = len;
+	for (size_t i = 0; left; i++) {
+		size_t n = MIN(left, iov[i].iov_len);
+
+		stream_bytes(iov[i].iov_base, n);
+		left -= n;
+	}
+	return (ssize_t)len;
+}
+
+static void stream_fill(void)
+{
+	static uint8_t headers[128], payload[PATTERN_MAX + FRAME_MIN];
+	const struct wseg *s = queue_pop();
+	struct iovec iov[2];
+	uint8_t *out = from_guest + from_guest_len;
+	size_t len = frame_pieces(s, headers, payload, iov);
+
+	heard(s);
+	put_be32(out, (uint32_t)len);
+	memcpy(out + 4, headers, iov[0].iov_len);
+	memcpy(out + 4 + iov[0].iov_len, iov[1].iov_base, iov[1].iov_len);
+	from_guest_len += 4 + len;
+}
+
+ssize_t wire_stream_read(uint8_t *out, size_t len)
+{
+	while (queue_cnt && from_guest_len < PATTERN_MAX - 8)
+		stream_fill();
+	len = MIN(len, from_guest_len);
+	if (!len) {
+		errno = EAGAIN;
+		return -1;
+	}
+	if (fault(world.faults.shorts))
+		len = rnd_between(1, (uint32_t)len);
+	memcpy(out, from_guest, len);
+	from_guest_len -= len;
+	memmove(from_guest, from_guest + len, from_guest_len);
+	kernel_link_readable(queue_cnt || from_guest_len);
+	return (ssize_t)len;
 }
 
 void wire_start(const struct link_caps *caps, const struct link_hooks *hooks)
@@ -904,6 +1022,10 @@ void wire_start(const struct link_caps *caps, const struct link_hooks *hooks)
 		.flush = mem_flush, .input = mem_input,
 	};
 
+	if (world.stream) {
+		stream_attach(-1, kernel_link_fd(), false, hooks);
+		return;
+	}
 	link_init(&ops, caps, hooks);
 	loop_add(kernel_link_fd(), EPOLLIN, link_ev);
 	link_set_up(true);
