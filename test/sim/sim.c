@@ -238,6 +238,7 @@ static const struct loop_hooks loop_hooks = {
 		[EV_UDP_LISTEN]	 = udp_listen_handle,
 	},
 	.expire	= timer_expired,
+	.tick	= udp_tick,
 	.turn	= turn_ended,
 };
 
