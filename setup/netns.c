@@ -245,8 +245,8 @@ static void tap_open(const struct plan *plan, struct netns *ns)
 			       strerror(errno), hint(HINT_TUN, errno));
 	rc = tap_create(ns, name);
 	if (rc)
-		report_failure(plan, "Couldn't create interface %s (TUNSETIFF): "
-			       "%s%s", name, strerror(-rc),
+		report_failure(plan, "Couldn't create interface %s "
+			       "(TUNSETIFF): %s%s", name, strerror(-rc),
 			       hint(HINT_TAP, -rc));
 	ns->tap_ifindex = if_nametoindex(name);
 }
@@ -257,9 +257,9 @@ static void agent_enter(const struct plan *plan)
 {
 	if (!plan->netns_path) {
 		if (unshare(CLONE_NEWNET))
-			report_failure(plan,
-				       "Couldn't create network namespace: %s%s",
-				       strerror(errno), hint(HINT_NETNS, errno));
+			report_failure(plan, "Couldn't create network "
+				       "namespace: %s%s", strerror(errno),
+				       hint(HINT_NETNS, errno));
 		return;
 	}
 	if (setns(plan->netns_fd, CLONE_NEWNET))

@@ -11,7 +11,8 @@
  *	  | <- 0 --- exits             -- 'g' -->  go: the loop
  *
  * Whichever of the two fails, the other sees the end of the socket pair and
- * gives up, or is made to: there is no half-started daemon, no file without a process.
+ * gives up, or is made to: there is no half-started daemon, no file without a
+ * process.
  *
  * Signals that end us in an orderly way are blocked from the start and read
  * from a descriptor. No handler ever runs. SIGINT and SIGHUP keep what our

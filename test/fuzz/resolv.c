@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* resolv.c - any text as resolv.conf */
-/* links: setup/host setup/netlink setup/netlink_msg sock agent addr buf util log
- *	  conf epoll_ctl timer */
+/* links: setup/host setup/netlink setup/netlink_msg sock agent addr buf util
+ *	  log conf epoll_ctl timer */
 #include "setup/setup.h"
 
 #include <assert.h>

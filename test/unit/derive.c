@@ -4,7 +4,8 @@
  * The host of most tests is on a network of documentation addresses, with
  * both families and no resolver; each test changes what it is about.
  */
-/* links: setup/derive setup/cmdline setup/cmdline_value fwd_spec addr buf util */
+/* links: setup/derive setup/cmdline setup/cmdline_value fwd_spec addr buf
+ *	  util */
 #include "setup/setup.h"
 
 #include <string.h>
