@@ -540,19 +540,6 @@ remove_file() { inside umount -l "$NETNS_FILE" && inside rm "$NETNS_FILE"; }
 	  "$(readlink "/proc/$GUEST/ns/net")" ]
 }
 
-@test "low ports are for those who may: a file capability is enough" {
-	run host pasta "${NONE[@]}" -t 80 -- true
-	[ "$status" = 1 ]
-	[[ "$output" == *'Permission denied'* ]]
-
-	mkdir -p "$BED/tmp/low"
-	cp "$BED/bin/passt" "$BED/tmp/low/pasta"
-	setcap cap_net_bind_service+ep "$BED/tmp/low/pasta"
-	chmod 755 "$BED/tmp/low"
-	host "$BED/tmp/low/pasta" -q -t 80 -u none -T none -U none -- true
-	host pasta -q -t none -u none -T 81 -U none -- true
-}
-
 @test "started as root, it works as nobody, and its files stay root's" {
 	guest_new
 	host_root pasta "${NONE[@]}" -P "$PIDFILE" "$GUEST" 3>&- 2>&1 |
