@@ -6,7 +6,7 @@
  *	nobody answers, nothing there	bind
  *	nobody answers, a socket	left by a process that died: replace
  *	nobody answers, anything else	somebody's file: never touched
- *	somebody answers		in use
+ *	somebody answers		in use, and not disturbed by asking
  *
  * Without a path from the command line, /tmp/passt_1.socket to _99 are tried
  * in turn. Runs with the identity of our caller, who is to own the socket.
@@ -44,10 +44,12 @@ static int bind_listen(const struct sockaddr_un *sa)
 	return fd;
 }
 
-/* 0: free, or stale; -EBUSY: in use; or another -errno. */
+/* 0: free, or stale; -EBUSY: in use; or another -errno. A socket of another
+ * type is refused with EPROTOTYPE, and only if somebody has the path: who it is
+ * does not take us for a client. */
 static int somebody_there(const struct sockaddr_un *sa)
 {
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int rc = 0;
 
 	if (fd < 0)

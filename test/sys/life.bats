@@ -157,3 +157,48 @@ time.sleep(1000)' <<-'END'
 	)" = -2 ]
 	host pkill -KILL -u "$BED_USER" python3
 }
+
+# --- one client only ---
+
+one_off_start() {	# [OPTION]...
+	SOCKET=$BED/tmp/life.socket
+	host passt -q -1 -s "$SOCKET" -P "$SOCKET.pid" -t none -u none "$@" 3>&-
+	DAEMON=$(cat "$SOCKET.pid")
+	track "$DAEMON"
+}
+
+@test "asking whether a socket is taken is not being its one client" {
+	one_off_start
+	for _ in 1 2 3; do
+		run host passt -f -s "$SOCKET"
+		[ "$status" = 1 ]
+		[[ "$output" == *"Socket path $SOCKET already in use"* ]]
+	done
+	not gone "$DAEMON"
+
+	# One that never says a word is: its guest may have had none to say yet
+	start host socat "UNIX-CONNECT:$SOCKET" EXEC:'sleep 1000'
+	connected() { host ss -xH "src = $SOCKET" | grep -q ESTAB; }
+	eventually connected
+	kill "$STARTED"
+	eventually gone "$DAEMON"
+	[ -S "$SOCKET" ]
+}
+
+@test "a socket left by one that died is taken over, one in use or a file is not" {
+	local n
+
+	one_off_start
+	kill -KILL "$DAEMON"
+	eventually gone "$DAEMON"
+	one_off_start
+	kill -KILL "$DAEMON"
+	eventually gone "$DAEMON"
+
+	rm "$SOCKET"
+	echo precious >"$SOCKET"
+	run host passt -f -s "$SOCKET"
+	[ "$status" = 1 ]
+	[ "$(cat "$SOCKET")" = precious ]
+	rm "$SOCKET"
+}
