@@ -206,6 +206,94 @@ fails_saying() {	# TEXT CMD...
 	chmod 666 /dev/net/tun
 }
 
+# --- containers, small roots ---
+
+# Root of a user namespace, with mount and PID namespaces, as a container has.
+@test "in a container, as its root: runs a command, and is attached" {
+	serve remote :: $PORT
+	from unshare -rUmpf --mount-proc env "REACH=$REACH" sh -ec '
+		n="-q -t none -u none -T none -U none --config-net"
+		pasta $n -- sh -c "$REACH"
+		unshare -n sleep 1000 &
+		until [ "$(cat /proc/$!/comm)" = sleep ]; do :; done
+		pasta $n -P "$0.pid" $!
+		nsenter -t $! -n sh -c "$REACH"
+		pasta $n -f -P "$0.pid2" $! && exit 1	# busy
+		touch "$0.netns"
+		unshare -n mount --bind /proc/self/ns/net "$0.netns"
+		pasta $n -P "$0.pid" --netns "$0.netns"
+		nsenter --net="$0.netns" sh -c "$REACH"
+	' "$BED/tmp/surroundings"
+}
+
+@test "in a container within a container, too" {
+	serve remote :: $PORT
+	from unshare -rUm unshare -rUm pasta -q "${NONE[@]}" --config-net -- \
+		sh -c "$REACH"
+}
+
+# Nothing but the program and its libraries, and two devices.
+small_root() {
+	ROOT=$BED/root
+	mkdir -p "$ROOT/dev/net" "$ROOT/bin"
+	cp -L "$BED/bin/passt" "$ROOT/bin"
+	ln -sf passt "$ROOT/bin/pasta"
+	ldd "$BED/bin/passt" | grep -o '/[^ ]*' | while read -r lib; do
+		mkdir -p "$ROOT${lib%/*}"
+		cp -L "$lib" "$ROOT$lib"
+	done
+	[ -e "$ROOT/dev/null" ] || mknod -m 666 "$ROOT/dev/null" c 1 3
+	[ -e "$ROOT/dev/net/tun" ] || mknod -m 666 "$ROOT/dev/net/tun" c 10 200
+	mkdir -pm 1777 "$ROOT/tmp"
+	INTO=(nsenter "--net=$BED_HOST" chroot)
+}
+
+@test "in a root file system with nothing in it: pasta on a namespace" {
+	local pid
+
+	small_root
+	serve remote :: $PORT
+	ip netns add surroundings
+	touch "$ROOT/netns"
+	mount --bind /run/netns/surroundings "$ROOT/netns"
+	"${INTO[@]}" "$ROOT" pasta "${NONE[@]}" --runas 0 --config-net -q \
+		-P /pid --netns /netns 3>&-
+	pid=$(cat "$ROOT/pid")
+	track "$pid"
+	ip netns exec surroundings sh -c "$REACH"
+	umount "$ROOT/netns"
+	rm "$ROOT/netns"
+	eventually gone "$pid"
+	ip netns del surroundings
+}
+
+@test "in a root file system with nothing in it: an ordinary user's passt" {
+	small_root
+	"${INTO[@]}" --userspec "$BED_UID:$BED_UID" "$ROOT" passt -q -t none \
+		-u none -P /tmp/pid -s /tmp/socket 3>&-
+	track "$(cat "$ROOT/tmp/pid")"
+	socat -u OPEN:/dev/null "UNIX-CONNECT:$ROOT/tmp/socket"
+}
+
+@test "a user in a chroot is told why there is no namespace to be had" {
+	small_root
+	run "${INTO[@]}" --userspec "$BED_UID:$BED_UID" "$ROOT" pasta -q \
+		"${NONE[@]}" -- true
+	[ "$status" = 1 ]
+	[[ "$output" == *"Couldn't create user namespace: Operation not"* ]]
+	[[ "$output" == *"in a chroot"* ]]
+}
+
+@test "the namespace has no IPv6" {
+	serve remote :: $PORT
+	guest_new
+	guest_root sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1
+	pasta_start
+	guest socat -u OPEN:/dev/null "TCP:10.77.0.3:$PORT"
+	[ -z "$(guest ip -6 addr)" ]
+}
+
 # --- resource limits ---
 
 @test "few descriptors are enough, or too few, but never a riddle" {
