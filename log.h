@@ -91,6 +91,7 @@ bool log_allow(struct log_limit *l, enum log_level level);
 	X(ARP,		"ARP message we do not answer")			\
 	X(NDP,		"NDP message we do not answer")			\
 	X(NO_FLOW,	"no flow, and not the start of one")		\
+	X(OWN,		"sent to many by the guest itself")		\
 	X(TABLE_FULL,	"flow table full")				\
 	X(SOCKET,	"no socket for it")				\
 	X(NOT_SENT,	"the host refused to send it")			\

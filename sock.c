@@ -263,6 +263,22 @@ bool sock_local(int fd, struct addr *a, uint16_t *port)
 	       addr_from_sockaddr(a, port, &sa);
 }
 
+/* To one of its own addresses the kernel sends from that same one. Binding to it
+ * would not tell: that can be allowed for any (net.ipv4.ip_nonlocal_bind). */
+bool sock_host_has(const struct addr *a, unsigned scope)
+{
+	int fd = socket(addr_af(addr_fam(a)), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	struct addr ours;
+	uint16_t port;
+	bool has;
+
+	has = fd >= 0 && !sock_connect(fd, a, 9, scope) &&
+	      sock_local(fd, &ours, &port) && addr_eq(&ours, a);
+	if (fd >= 0)
+		close(fd);
+	return has;
+}
+
 /* --- what the kernel can do --- */
 
 static bool probe_tcp(enum fam fam, int level, int name, const void *value,

@@ -60,6 +60,8 @@ int sock_bind_outbound(int fd, const struct addr *ours,
 void sock_reset(int *fd);
 int sock_error(int fd);		/* SO_ERROR: 0 or errno; -errno on failure */
 bool sock_local(int fd, struct addr *a, uint16_t *port);	/* getsockname */
+/* Whether @a is an address of the host, now. */
+bool sock_host_has(const struct addr *a, unsigned scope);
 /* What the kernel can do, asked once during setup. */
 bool sock_probe_peek_off(enum fam fam);
 bool sock_probe_bind_device(void);

@@ -14,6 +14,13 @@
  * by option take everybody's. One exception: having sent to a group, or to all
  * of a network, a client may be answered by anybody, while that flow lasts.
  *
+ * What the guest sends to a group, or to all, is heard by the host's programs as
+ * well, as if one of them had sent it (IP_MULTICAST_LOOP stays on); and so by
+ * us, where the port is forwarded or the client's own. The guest does not get
+ * back what it has sent: on its link, that would be a second host of its name.
+ * Groups are not joined; a forwarded port gets what comes for those that a
+ * program of the host has joined.
+ *
  * Timeouts, RFC 4787 4.3, are those of the host's connection tracking: a short
  * one until there was more than a question and an answer, then a long one. To a
  * resolver, question and answer are all there is.
@@ -251,19 +258,6 @@ static bool send_start(struct udp_flow *u, unsigned to, uint8_t ttl,
 	return true;
 }
 
-/* Sending to all of a network has to be asked for. Who it is that has such an
- * address only the kernel knows. */
-static bool allow_broadcast(struct udp_flow *u, unsigned to)
-{
-	int one = 1;
-
-	if (u->group && !is_group(&u->flow.side[to].theirs))
-		return false;
-	open_to_all(u);
-	return !setsockopt(socket_of(u, to), SOL_SOCKET, SO_BROADCAST, &one,
-			   sizeof(one));
-}
-
 static int send_got(struct udp_flow *u, unsigned to, const struct udp_got *g,
 		    unsigned n)
 {
@@ -286,6 +280,21 @@ static int send_packets(struct udp_flow *u, unsigned to,
 		udp_send_add(&p[i].payload,
 			     p[i].gso == GSO_UDP ? p[i].gso_size : 0);
 	return udp_send_finish();
+}
+
+/* Sending to all of a network has to be asked for: each time, because which
+ * address that is only the kernel knows, and this is how it tells. */
+static int send_to_all(struct udp_flow *u, unsigned to, const struct packet *p,
+		       unsigned n)
+{
+	int fd = socket_of(u, to), on = 1, off = 0, rc;
+
+	open_to_all(u);
+	if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)))
+		return -errno;
+	rc = send_packets(u, to, p, n);
+	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &off, sizeof(off));
+	return rc;
 }
 
 static void to_guest(struct udp_flow *u, const struct udp_got *g, unsigned n)
@@ -355,9 +364,10 @@ static void guest_run(struct udp_flow *u, const struct packet *p, unsigned n,
 
 	if (to == SIDE_TGT)
 		udp_sock_df(udp_sock_at(u->sock), addr_fam(&p->dst), df);
-	rc = send_packets(u, to, p, n);
-	if (rc == -EACCES && allow_broadcast(u, to))
-		rc = send_packets(u, to, p, n);
+	rc = u->group && !addr_is_multicast(&host->theirs) ?
+	     -EACCES : send_packets(u, to, p, n);
+	if (rc == -EACCES)
+		rc = send_to_all(u, to, p, n);
 	if (rc == -EMSGSIZE)
 		udp_errors(socket_of(u, to), host, u);
 	if (rc && rc != -EAGAIN && rc != -EMSGSIZE)
@@ -420,6 +430,11 @@ static void drop_run(enum drop_reason why, unsigned n)
 		drop(why);
 }
 
+static bool is_of_host(const struct udp_got *g)
+{
+	return sock_host_has(&g->peer, conf.net[addr_fam(&g->peer)].ifindex);
+}
+
 /* From somebody the client has not named, in answer to a group. */
 static void answer_to_all(const struct udp_sock *s, const struct udp_got *g,
 			  unsigned n)
@@ -431,6 +446,10 @@ static void answer_to_all(const struct udp_sock *s, const struct udp_got *g,
 	};
 	struct frame_tmpl tmpl;
 
+	if (g->peer_port == s->our_port && is_of_host(g)) {
+		drop_run(DROP_OWN, n);
+		return;
+	}
 	if (!fwd_host_to_guest(fwd_env(), &g->peer, &tap.ours))
 		tap.ours = fam == FAM4 ? conf.net[fam].our_tap : conf.our_ll;
 	if (addr_is_unspec(&tap.ours)) {
@@ -514,6 +533,22 @@ static struct udp_flow *start_from_listener(const struct listener *l,
 	return u;
 }
 
+/* Whether the guest has sent that to many, by a socket on the host. */
+static bool came_back(const struct listener *l, const struct udp_got *g)
+{
+	struct side key = {
+		.ours = g->peer, .our_port = g->peer_port,
+		.theirs = g->ours, .their_port = l->port, .pif = l->pif,
+	};
+	struct flow *f = flow_find(IPPROTO_UDP, &key, NULL);
+
+	if (!f) {	/* not bound to an address */
+		key.ours = addr_any(addr_fam(&g->peer));
+		f = flow_find(IPPROTO_UDP, &key, NULL);
+	}
+	return f && udp_flow(f)->group && is_of_host(g);
+}
+
 static void listener_run(const struct listener *l, uint32_t slot,
 			 const struct udp_got *g, unsigned n)
 {
@@ -529,6 +564,10 @@ static void listener_run(const struct listener *l, uint32_t slot,
 		key.ours = addr_any(addr_fam(&g->peer));
 		f = flow_find(IPPROTO_UDP, &key, &side);
 		key.ours = g->ours;
+	}
+	if (!f && came_back(l, g)) {
+		drop_run(DROP_OWN, n);
+		return;
 	}
 	u = f ? udp_flow(f) : start_from_listener(l, slot, &key);
 	if (u)

@@ -276,6 +276,24 @@ on_every_path() {	# VERB [ARGUMENT]...
 	done
 }
 
+# A group is the host's business where a program there has joined it.
+@test "what the guest sends to many does not come back to it" {
+	pasta_start -u 5000
+	peer remote member ff15::77 5000 one eth0
+	start host udp_peer member ff15::77 5999 two eth0
+	eventually udp_bound host ff15::77 5999
+	for local in 5000 5001; do
+		guest udp_peer alone ff15::77 5000 $local
+	done
+	peers_kill
+	peer remote aside 0.0.0.0 5000
+	for to in 255.255.255.255 10.77.0.255; do
+		for local in 5000 5001; do
+			guest udp_peer alone $to 5000 $local
+		done
+	done
+}
+
 @test "TTL and TOS are the guest's, and TOS of the answer is the answer's" {
 	pasta_start
 	for family in 4 6; do

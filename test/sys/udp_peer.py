@@ -241,6 +241,46 @@ def group(addr, port, ttl, count):
     print(*sorted(s.recv(100).decode() for _ in range(int(count))))
 
 
+def aside(addr, port):
+    """Answer from another port."""
+    s, other = sock(addr, port), sock(addr)
+    s.settimeout(None)
+    while True:
+        data, peer = s.recvfrom(100)
+        other.sendto(data, peer)
+
+
+def alone(to, port, local):
+    """Ask many, from our port @local, and get an answer; by then @port has
+    heard nothing, but for what our own kernel returns of broadcasts."""
+    s, r = sock(any_of(to), local), None
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    index = socket.if_nametoindex("eth0")
+    if local != port:
+        r = sock(any_of(to), port)
+    hears = r or s
+    if ":" in to:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
+        hears.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
+                         socket.inet_pton(socket.AF_INET6, to) +
+                         struct.pack("@I", index))
+    s.sendto(b"anybody?", (to, int(port)))
+    us = socket.socket(family(to), socket.SOCK_DGRAM)
+    us.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
+    us.connect((to, int(port), 0, index) if ":" in to else (to, int(port)))
+    ours = us.getsockname()[0], int(local)
+    answered = False
+    while not answered:
+        _, peer = s.recvfrom(100)
+        answered = peer[:2] != ours
+        if answered and peer[1] == int(local):
+            sys.exit(f"heard ourselves as {peer}")
+    while r and select.select([r], [], [], 0)[0]:
+        _, peer = r.recvfrom(100)
+        if peer[:2] != ours:
+            sys.exit(f"heard {peer}")
+
+
 def marks(addr, port):
     """TTL and TOS of one datagram, and then of an answer with TOS 0x28."""
     s = sock(addr, port)

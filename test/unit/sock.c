@@ -453,6 +453,25 @@ TEST(sockets_leave_by_the_way_configured_but_for_loopback)
 	}
 }
 
+TEST(the_hosts_own_addresses_are_known_from_others)
+{
+	static const char *const strangers[] = {
+		"192.0.2.1", "2001:db8::1", "198.51.100.255",
+	};
+
+	EACH_FAM {
+		struct addr lo = addr_loopback((enum fam)fam);
+
+		OK(sock_host_has(&lo, 0));
+	}
+	for (unsigned i = 0; i < ARRAY_SIZE(strangers); i++) {
+		struct addr a;
+
+		OK(addr_parse(&a, strangers[i]));
+		OK(!sock_host_has(&a, 0));
+	}
+}
+
 /* Last: it leaves the namespace, for one where the group may be chosen. */
 TEST(a_ping_socket_reports_errors)
 {
