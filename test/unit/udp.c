@@ -942,8 +942,9 @@ TEST(a_million_flows_later_nothing_is_left)
 		}
 	}
 	EQ(fds(), descriptors);
-	/* Pages of tables touched late; a byte a flow would be as much */
-	OK(resident_kb() <= kb + 1000);
+	/* Static tables still grow by a page when a round is busier: a byte and
+	 * a half of each flow would show. */
+	OK(resident_kb() <= kb + 1024);
 	EQ(mallinfo2().uordblks, heap);
 	for (unsigned i = 0; i < CHURN_PEERS; i++)
 		close(churn[i].fd);
