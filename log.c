@@ -502,7 +502,11 @@ uint64_t drop_count(enum drop_reason why)
 	return drop_counts[why];
 }
 
-const char *drop_name(enum drop_reason why)
+bool drop_counter(unsigned i, struct counter *out)
 {
-	return drops[why].name;
+	if (i >= DROP_COUNT)
+		return false;
+	*out = (struct counter) { drops[i].name, drops[i].text,
+				  drop_counts[i] };
+	return true;
 }

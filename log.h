@@ -113,6 +113,13 @@ enum drop_reason {
  * "return drop(DROP_SHORT);" */
 bool drop(enum drop_reason why);
 uint64_t drop_count(enum drop_reason why);
-const char *drop_name(enum drop_reason why);
+
+/* How often something has happened for one reason of a list. */
+struct counter {
+	const char *name, *text;
+	uint64_t count;
+};
+/* The @i-th reason; false: there are not that many. */
+bool drop_counter(unsigned i, struct counter *out);
 
 #endif

@@ -29,6 +29,7 @@
 #include "backlog.h"
 #include "conf.h"
 #include "control/control.h"
+#include "control/stats.h"
 #include "diag.h"
 #include "epoll_ctl.h"
 #include "flow.h"
@@ -77,6 +78,8 @@ static void timer_expired(uint32_t id)
 		reassembly_expire(id);
 	else if (id == TIMER_PCAP)
 		pcap_flush();
+	else if (id == TIMER_STATS)
+		stats_expire();
 	else if (id == TIMER_RESOLVER)
 		resolver_expire();
 	else if (id == TIMER_RESOLV_WATCH)
@@ -93,6 +96,7 @@ static bool turn_ended(void)
 
 	if (!conf.splice_only)
 		link_flush();
+	stats_turn();
 	return more;
 }
 
@@ -287,10 +291,12 @@ int main(int argc, char **argv)
 	sandbox_final();
 	background_ready();
 	log_detach();
+	stats_start(c->stats_s);
 	netns_spawn_release(&ns);
 
 	loop_once(&loop_hooks, 0);	/* what start-up has committed leaves */
 	status = loop_run(&loop_hooks);
+	stats_exit();
 	pcap_sync();
 	log_sync();
 	_exit(status);

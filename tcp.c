@@ -53,8 +53,8 @@ static const char *const state_names[] = {
 #undef X
 };
 
-static const char *const why_texts[] = {
-#define X(name, text) text,
+static struct counter ends[] = {
+#define X(name, text) { #name, text, 0 },
 	TCP_WHYS(X)
 #undef X
 };
@@ -86,8 +86,17 @@ static struct tcp_conn *tcp_conn(struct flow *f)
 
 /* --- ending ------------------------------------------------------------- */
 
-static void tcp_end(struct tcp_conn *c)
+bool tcp_end_counter(unsigned i, struct counter *out)
 {
+	if (i >= ARRAY_SIZE(ends))
+		return false;
+	*out = ends[i];
+	return true;
+}
+
+static void tcp_end(struct tcp_conn *c, enum tcp_why why)
+{
+	ends[why].count++;
 	tcp_transition(c, TCP_ST_CLOSED);
 	backlog_clear(&c->to_host.backlog);
 	flow_free(&c->flow);
@@ -95,12 +104,12 @@ static void tcp_end(struct tcp_conn *c)
 
 void tcp_abort(struct tcp_conn *c, enum tcp_why why)
 {
-	flow_debug(&c->flow, "%s: reset", why_texts[why]);
+	flow_debug(&c->flow, "%s: reset", ends[why].text);
 
 	if (why != TCP_WHY_GUEST_RESET)
 		tcp_out_rst(c);
 	sock_reset(&c->fd);
-	tcp_end(c);
+	tcp_end(c, why);
 }
 
 /* The peer was told that we have it. A server that refuses the rest of a long
@@ -132,7 +141,7 @@ bool tcp_close_if_done(struct tcp_conn *c)
 	if (c->flags & (TCP_ACK_NOW | TCP_ACK_SOON))
 		tcp_out_ack(c);
 	close(c->fd);
-	tcp_end(c);
+	tcp_end(c, TCP_WHY_FINISHED);
 	return true;
 }
 
@@ -149,7 +158,7 @@ static void tcp_connect_failed(struct tcp_conn *c, int err)
 		return;
 	}
 	close_keep_errno(&c->fd);
-	tcp_end(c);
+	tcp_end(c, TCP_WHY_CONNECT);
 }
 
 /* --- beginning ---------------------------------------------------------- */
@@ -235,7 +244,7 @@ static void tcp_connect(struct tcp_conn *c)
 		/* The guest will try again, and we may have better luck */
 		flow_warn(&c->flow, "no socket: %s", strerror(-c->fd));
 		drop(DROP_SOCKET);
-		tcp_end(c);
+		tcp_end(c, TCP_WHY_SOCKET);
 		return;
 	}
 	rc = sock_bind_outbound(c->fd, &host->ours, &host->theirs);
@@ -318,7 +327,7 @@ void tcp_from_host(int fd, const struct side side[2])
 	if (!tcp_watch(c)) {
 		flow_err(&c->flow, "cannot watch socket: %s", strerror(errno));
 		sock_reset(&c->fd);
-		tcp_end(c);
+		tcp_end(c, TCP_WHY_SOCKET);
 		return;
 	}
 	tcp_out_syn(c);

@@ -14,6 +14,9 @@ void tcp_from_guest(const struct packet *p, unsigned n);
 /* listen.c accepted @fd for the guest; side 0 and 1 are decided. Takes @fd. */
 void tcp_from_host(int fd, const struct side side[2]);
 
+/* Why connections ended. */
+bool tcp_end_counter(unsigned i, struct counter *out);
+
 /* Rows of the flow_ops table. */
 bool tcp_work(struct flow *f);
 void tcp_expire(struct flow *f);

@@ -76,8 +76,9 @@ enum tcp_flag {
 #undef X
 };
 
-/* Why a connection was cut short */
+/* Why a connection ended; all but the first cut it short. */
 #define TCP_WHYS(X)							\
+	X(FINISHED,	"both sides have finished")			\
 	X(GUEST_RESET,	"reset by the guest")				\
 	X(HOST_RESET,	"reset by the host's peer")			\
 	X(CONNECT,	"the host could not connect")			\

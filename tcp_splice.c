@@ -430,8 +430,23 @@ static void conn_end(struct splice_conn *c)
 	flow_free(&c->flow);
 }
 
+enum { END_FINISHED, END_RESET };
+static struct counter ends[] = {
+	[END_FINISHED]	= { "FINISHED", "both sides have finished", 0 },
+	[END_RESET]	= { "RESET", "an operation on one side failed", 0 },
+};
+
+bool tcp_splice_end_counter(unsigned i, struct counter *out)
+{
+	if (i >= ARRAY_SIZE(ends))
+		return false;
+	*out = ends[i];
+	return true;
+}
+
 static void conn_reset(struct splice_conn *c)
 {
+	ends[END_RESET].count++;
 	for (unsigned side = 0; side < 2; side++)
 		if (c->fd[side] >= 0)
 			sock_reset(&c->fd[side]);
@@ -531,6 +546,7 @@ bool tcp_splice_work(struct flow *f)
 	}
 	if (c->from[0].fin_sent && c->from[1].fin_sent) {
 		flow_debug(f, "both sides have finished");
+		ends[END_FINISHED].count++;
 		conn_end(c);
 		return false;
 	}

@@ -13,6 +13,8 @@ void tcp_splice_init(void);
  * PIF_SPLICE. Takes @fd. */
 void tcp_splice_start(int fd, const struct side side[2]);
 
+bool tcp_splice_end_counter(unsigned i, struct counter *out);
+
 bool tcp_splice_work(struct flow *f);
 void tcp_splice_event(struct flow *f, unsigned side, uint32_t events);
 

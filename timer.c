@@ -56,6 +56,7 @@ static struct node nodes[TIMER_COUNT];
 static uint32_t first[LISTS];
 static uint64_t used[LEVELS];	/* bit n: first[level * SLOTS + n] is set */
 static uint64_t wheel_ms;	/* everything up to here has been fired */
+static uint64_t fired;
 static unsigned collecting;	/* which list of the due is not being fired */
 
 static uint64_t now_ns;
@@ -175,6 +176,11 @@ bool timer_armed(uint32_t id)
 	return node_at(id)->list;
 }
 
+uint64_t timer_fired(void)
+{
+	return fired;
+}
+
 /* The earliest deadline on a list; or, where it is long, @at_least: waking up
  * early now and then costs less than looking through it each time. */
 static uint64_t list_earliest(uint32_t list, uint64_t at_least)
@@ -263,6 +269,7 @@ void timer_run(void (*expire)(uint32_t id))
 		uint32_t id = first[firing] - 1;
 
 		list_remove(id);
+		fired++;
 		expire(id);
 	}
 }

@@ -44,6 +44,7 @@ void timer_set(uint32_t id, uint64_t deadline_ms);
 void timer_set_earlier(uint32_t id, uint64_t deadline_ms);
 void timer_cancel(uint32_t id);
 bool timer_armed(uint32_t id);
+uint64_t timer_fired(void);		/* how many so far */
 
 /* Milliseconds to sleep, rounded up: -1 for ever. Never later than the next
  * deadline; earlier only where many are due about the same time. */

@@ -841,8 +841,17 @@ TEST(drops_are_counted_and_told_at_trace_level)
 
 TEST(every_drop_reason_has_a_name)
 {
-	STREQ(drop_name(DROP_SHORT), "SHORT");
-	STREQ(drop_name(DROP_SERVICE), "SERVICE");
+	struct counter c;
+
+	OK(drop_counter(DROP_SHORT, &c));
+	STREQ(c.name, "SHORT");
+	STREQ(c.text, "frame shorter than its headers");
+	EQ(c.count, 0);
+	drop(DROP_SERVICE);
+	OK(drop_counter(DROP_SERVICE, &c));
+	STREQ(c.name, "SERVICE");
+	EQ(c.count, 1);
 	for (unsigned i = 0; i < DROP_COUNT; i++)
-		OK(drop_name(i) && *drop_name(i));
+		OK(drop_counter(i, &c) && *c.name && *c.text);
+	OK(!drop_counter(DROP_COUNT, &c));
 }
