@@ -452,6 +452,6 @@ void flow_log(const struct flow *f, enum log_level level, const char *fmt, ...)
 	va_end(ap);
 	log_msg(level, "Flow %u (%s): %s", flow_idx(f), type_name[f->type],
 		text);
-	if (level < LOG_LVL_DEBUG)
+	if (level <= LOG_LVL_DEBUG)
 		log_sides(f, level);
 }

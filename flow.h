@@ -103,8 +103,8 @@ void flow_expire(uint32_t timer_id);		/* wheel hook, ids < FLOW_MAX */
  */
 void flow_each(enum flow_type type, void (*fn)(struct flow *f));
 
-/* "Flow 12 (TCP connection): text". At levels above debug a second line names
- * both sides. */
+/* "Flow 12 (TCP connection): text". Unless it is for tracing, where each
+ * packet has them, a second line names both sides. */
 void flow_log(const struct flow *f, enum log_level level, const char *fmt, ...)
 	PRINTF(3, 4);
 #define FLOW_LOG(f, level, ...)						\

@@ -89,6 +89,22 @@ static void pad(struct frame *f)
 	f->pay[0].iov_len = MAX(f->pay[0].iov_len, f->pay_len);
 }
 
+static void trace_frame(const char *way, const struct view *v)
+{
+	char text[FRAME_STRLEN];
+
+	trace("%s guest, %zu bytes: %s", way, v->len, frame_str(v, text));
+}
+
+static void trace_out(const struct frame *f)
+{
+	struct iovec iov[1 + FRAME_IOV] = { { f->hdr, f->hdr_len } };
+	const struct view payload = { f->pay, 0, f->pay_len };
+
+	view_iov(&payload, iov + 1, FRAME_IOV);
+	trace_frame("To", &(struct view) { iov, 0, f->hdr_len + f->pay_len });
+}
+
 static void finish(struct frame *f)
 {
 	assert(caps.csum || f->gso == GSO_NONE);
@@ -97,6 +113,8 @@ static void finish(struct frame *f)
 	pad(f);
 	if (pcap_on())
 		pcap_out(f);
+	if (log_on(LOG_LVL_TRACE))
+		trace_out(f);
 }
 
 void link_commit(struct frame *f, unsigned n)
@@ -193,6 +211,9 @@ void link_input(const struct iovec *iov, unsigned cnt,
 
 	if (pcap_on())
 		pcap_in(iov, cnt, meta);
+	if (log_on(LOG_LVL_TRACE))
+		trace_frame("From",
+			    &(struct view) { iov, 0, iov_len(iov, cnt) });
 	if (!frame_parse(p, iov, cnt, meta))
 		return;
 	learn_mac(&p->smac);

@@ -170,6 +170,11 @@ void frame_put_payload(struct frame *f, const void *p, size_t len);
 void frame_put_eth(struct frame *f, const struct mac *dst,
 		   const struct mac *src, uint16_t ethertype);
 
+/* The frame in words, for --trace: addresses, ports, flags, lengths. Judges
+ * nothing, says "cut short" where bytes are missing. Returns @buf. */
+#define FRAME_STRLEN	256
+const char *frame_str(const struct view *frame, char buf[FRAME_STRLEN]);
+
 /* Complete the checksum in software: for links without offload, for captures.
  */
 void frame_csum_finish(struct frame *f);

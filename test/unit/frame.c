@@ -917,3 +917,79 @@ TEST(what_we_build_we_understand)
 		OK(payload_is("bye"));
 	}
 }
+
+/* --- in words --- */
+
+static const char *words_of(const struct raw *f, size_t len)
+{
+	static char text[FRAME_STRLEN];
+	struct iovec cut[2] = {
+		{ (void *)f->b, MIN(len, 20) },
+		{ (void *)(f->b + 20), len - MIN(len, 20) },
+	};
+
+	return frame_str(&(struct view) { cut, 0, len }, text);
+}
+
+TEST(a_frame_can_be_put_in_words)
+{
+	static struct raw f;
+
+	raw_tcp(&f, FAM4, 1, 65535, "hello", 5);
+	STREQ(words_of(&f, f.len), "TCP [192.0.2.10]:1 -> [198.51.100.7]:65535 "
+	      ". seq 16909060 ack 84281096 win 8192 len 5");
+	f.b[47] = 0xc3;
+	OK(strstr(words_of(&f, f.len), ":65535 FSEW seq "));
+	f.b[47] = 0;
+	OK(strstr(words_of(&f, f.len), ":65535 none seq "));
+	raw_tcp(&f, FAM6, 1, 2, "", 0);
+	STREQ(words_of(&f, f.len), "TCP [2001:db8::10]:1 -> [2001:db8:1::7]:2 "
+	      ". seq 16909060 ack 84281096 win 8192 len 0");
+	raw_udp(&f, FAM4, 53, 54, "data", 4);
+	STREQ(words_of(&f, f.len),
+	      "UDP [192.0.2.10]:53 -> [198.51.100.7]:54 len 4");
+	raw_icmp(&f, FAM6, "fe80::1", "ff02::2", 133, "1234", 4);
+	STREQ(words_of(&f, f.len),
+	      "ICMPv6 fe80::1 -> ff02::2 type 133 code 0 len 8");
+	raw_ip(&f, FAM4, "192.0.2.1", "192.0.2.2", 47, 10);
+	raw_zero(&f, 10);
+	STREQ(words_of(&f, f.len),
+	      "protocol 47 192.0.2.1 -> 192.0.2.2 len 10");
+	raw_eth(&f, 0x88cc);
+	STREQ(words_of(&f, f.len), "type 0x88cc");
+}
+
+TEST(fragments_and_arp_have_words_too)
+{
+	static const uint8_t arp[] = {
+		0, 1, 8, 0, 6, 4, 0, 2, 1, 1, 1, 1, 1, 1, 192, 0, 2, 1,
+		2, 2, 2, 2, 2, 2, 192, 0, 2, 2,
+	};
+	static const uint8_t frag[] = { 17, 0, 0, 0x81, 0, 0, 0, 7, 1, 2 };
+	static struct raw f;
+
+	raw_udp(&f, FAM4, 53, 54, "data", 4);
+	put_be16(f.b + 18, 77);
+	put_be16(f.b + 20, 0x2010);
+	STREQ(words_of(&f, f.len), "protocol 17 192.0.2.10 -> 198.51.100.7 "
+	      "len 12 fragment 77 at 128 and more");
+	raw_ip(&f, FAM6, "2001:db8::1", "2001:db8::2", 44, sizeof(frag));
+	raw_add(&f, frag, sizeof(frag));
+	STREQ(words_of(&f, f.len), "protocol 17 2001:db8::1 -> 2001:db8::2 "
+	      "len 2 fragment 7 at 128 and more");
+	raw_eth(&f, 0x0806);
+	raw_add(&f, arp, sizeof(arp));
+	STREQ(words_of(&f, f.len), "ARP operation 2, 192.0.2.1 -> 192.0.2.2");
+}
+
+TEST(every_prefix_of_a_frame_has_words)
+{
+	static struct raw f;
+
+	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++) {
+		raw_tcp(&f, fam, 1, 2, "", 0);
+		for (size_t len = 0; len < f.len - 4; len++)
+			OK(strstr(words_of(&f, len), ", cut short"));
+		OK(!strstr(words_of(&f, f.len), ", cut short"));
+	}
+}
