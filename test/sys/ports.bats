@@ -148,6 +148,28 @@ rejected() {	# WORDS OPTION...
 	rejected '5090 in.use' -t 5090 -u none -T none -U none
 }
 
+@test "more ports than descriptors are refused in one line, which says how many" {
+	(
+		ulimit -n 3000
+		rejected '10000.ports 3000 RLIMIT_NOFILE' -t 10000-19999 \
+			-u none -T none -U none
+		rejected 'RLIMIT_NOFILE' -t all -u all -T none -U none
+		pasta_start -t 10000-11999
+		listening host 11999
+	)
+}
+
+@test "all ports that can be had are forwarded" {
+	[ "$(ulimit -Hn)" -ge 17000 ] || skip "17000 descriptors are not allowed"
+	serve host :: 5090
+	pasta_start -t all
+	serve guest :: 5091
+	reached remote "${HOST[4]}" 5091
+	reached remote "${HOST[6]}" 5091
+	[ "$(host_root ss -Hltn | wc -l)" -gt 14000 ]
+	[ "$(awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON/status")" -lt 20000 ]
+}
+
 @test "a privileged port is refused in one line, which says port and cause" {
 	rejected '80 permission' -t 80 -u none -T none -U none
 }

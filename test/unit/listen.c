@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "agent.h"
@@ -405,6 +406,47 @@ CASE(a_strict_rule_that_fails_says_port_address_and_cause)
 	OK(strstr(errbuf, want));
 	OK(strstr(errbuf, strerror(EADDRINUSE)));
 	OK(!strchr(errbuf, '\n'));
+}
+
+/* As when a container is restarted: its predecessor is just going. */
+CASE(a_port_whose_owner_is_about_to_go_is_waited_for)
+{
+	uint16_t port = free_ports(1);
+	int ready[2];
+	char byte;
+
+	settings(MODE_PASST);
+	if (pipe(ready))
+		abort();
+	if (!fork()) {
+		taken(port);
+		OK(write(ready[1], "", 1) == 1);
+		usleep(15000);
+		_exit(0);
+	}
+	OK(read(ready[0], &byte, 1) == 1);
+	rule(inbound, IPPROTO_TCP, NULL, port, port);
+	OK(opened(PIF_HOST));
+	EQ(listen_count(), 1);
+	wait(NULL);
+}
+
+CASE(a_port_whose_owner_stays_is_waited_for_once)
+{
+	uint16_t port = free_ports(2);
+	struct timespec start, end;
+
+	settings(MODE_PASST);
+	taken(port);
+	rule(inbound, IPPROTO_TCP, NULL, port, port + 1u);
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	OK(!opened(PIF_HOST));
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	OK((end.tv_sec - start.tv_sec) * 1000 +
+	   (end.tv_nsec - start.tv_nsec) / 1000000 >= 95);
+	inbound->rule[0].flags |= RULE_WEAK;
+	OK(opened(PIF_HOST));		/* the patience is used up */
+	EQ(listen_count(), 1);
 }
 
 CASE(a_low_port_that_is_not_allowed_names_the_remedies)
