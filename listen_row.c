@@ -423,7 +423,8 @@ int port_open_idle(struct row *r)
 {
 	int rc = row_open(r);
 
-	if (!rc && sockets_of(dir_of(r->l.pif), row_rule(r)) == 2) {
+	if (!rc && !r->second &&
+	    sockets_of(dir_of(r->l.pif), row_rule(r)) == 2) {
 		rc = second_open(r);
 		if (rc)
 			row_shut(r);

@@ -37,8 +37,10 @@
 #include "fwd.h"
 #include "util.h"
 
-SYSCALLS(read, write, close, fstat, newfstatat, socket, connect, shutdown,
-	 exit_group, openat, recvfrom, sendto);
+SYSCALLS(read, write, close, fstat, newfstatat, socket, setsockopt, connect,
+	 shutdown, exit_group, openat);
+
+#define PATIENCE_S	30	/* for the server, and whoever it serves first */
 
 static _Noreturn void die(const char *fmt, ...) PRINTF(1, 2);
 
@@ -222,8 +224,15 @@ static void chat(const char *fmt, ...)
 	fputc('\n', stderr);
 }
 
+static const char *error_str(int error)
+{
+	return error == EAGAIN || error == EINPROGRESS ?
+	       "no answer; it may be busy with somebody else" : strerror(error);
+}
+
 static int connect_to(const char *path)
 {
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
@@ -232,8 +241,10 @@ static int connect_to(const char *path)
 	if (!str_copy(sa.sun_path, sizeof(sa.sun_path), path))
 		die("%s: a path of more than %zu bytes", path,
 		    sizeof(sa.sun_path) - 1);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (const struct sockaddr *)&sa, sizeof(sa)))
-		die("Failed to connect to %s: %s", path, strerror(errno));
+		die("Failed to connect to %s: %s", path, error_str(errno));
 	chat("connected to %s", path);
 	return fd;
 }
@@ -247,7 +258,7 @@ static struct rd receive(int fd, uint8_t *buf, size_t len)
 		die("%s: the connection was closed by the other side",
 		    args.path);
 	if (rc)
-		die("%s: Failed to read: %s", args.path, strerror(-rc));
+		die("%s: Failed to read: %s", args.path, error_str(-rc));
 	return rd_init(buf, len);
 }
 
@@ -463,7 +474,7 @@ static void read_verdict(int fd)
 {
 	char why[CTL_WHY_MAX + 1];
 	size_t len = 0;
-	ssize_t n;
+	ssize_t n = 0;
 
 	while (len < sizeof(why) - 1 &&
 	       (n = read(fd, why + len, sizeof(why) - 1 - len)) > 0)
@@ -473,6 +484,9 @@ static void read_verdict(int fd)
 	why[len] = '\0';
 	if (len)
 		die("%s: not done: %s", args.path, why);
+	if (n < 0 && errno != ECONNRESET)
+		die("%s: not known whether it was done: %s", args.path,
+		    error_str(errno));
 }
 
 static void send_state(int fd, const struct state *s)
@@ -491,7 +505,7 @@ static void send_state(int fd, const struct state *s)
 	read_verdict(fd);
 	if (rc)
 		die("%s: Failed to send the update: %s", args.path,
-		    strerror(-rc));
+		    error_str(-rc));
 }
 
 /* Others may have changed other rules since. */

@@ -196,6 +196,17 @@ client_stays() {	# VERB
 	SOCK=$(printf '%0120d' 1) fails 'more.than'
 }
 
+@test "a server that says something else, or nothing, is told from ours" {
+	local word
+
+	for word in 'hello to you all, and more' 'basil:s'; do
+		start host socat -U "UNIX-LISTEN:$SOCK" "SYSTEM:printf '$word'"
+		eventually test -S "$SOCK"
+		fails 'control.socket\|closed'
+		rm -f "$SOCK"
+	done
+}
+
 @test "connections that exist go on, callers that wait are served" {
 	started -t 5000-5001
 	serve guest -p 2 :: 5000
