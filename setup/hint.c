@@ -19,8 +19,8 @@ static const struct {
 	{ HINT_USERNS, EPERM,
 	  " (user namespaces are forbidden here: by "
 	  "kernel.unprivileged_userns_clone, "
-	  "kernel.apparmor_restrict_unprivileged_userns, or a container's "
-	  "rules)" },
+	  "kernel.apparmor_restrict_unprivileged_userns, in a chroot, or by a "
+	  "container's rules)" },
 	{ HINT_USERNS, ENOSPC,
 	  " (as many as user.max_user_namespaces allows, or none are "
 	  "allowed)" },

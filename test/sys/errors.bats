@@ -264,8 +264,6 @@ full_disk() {
 	why+=' (as many as user.max_user_namespaces allows, or none are allowed)'
 	for fg in -q -fq; do
 		fails host "$why" unshare -r sh -c \
-			"$off; exec passt $fg --no-dhcp-dns -s $DIR/s -P $DIR/pid"
-		fails host "$why" unshare -r sh -c \
 			"$off; exec pasta $fg ${NONE[*]} -P $DIR/pid -- true"
 	done
 	off=${off/user_name/net_name}
