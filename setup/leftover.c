@@ -63,8 +63,12 @@ static void janitor_finish(void)
 {
 	char end;
 
-	if (janitor_fd < 0 || owner != getpid())
+	if (owner != getpid())
 		return;
+	if (janitor_fd < 0) {	/* it could not be made */
+		leftover_remove();
+		return;
+	}
 	shutdown(janitor_fd, SHUT_WR);
 	read_exact(janitor_fd, &end, 1);
 }
@@ -74,11 +78,11 @@ static void janitor_start(void)
 	int pair[2], status;
 	pid_t child;
 
+	owner = getpid();
+	atexit(janitor_finish);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		die("Couldn't create socket pair: %s", strerror(errno));
-	child = fork();
-	if (child < 0)
-		die("Couldn't fork: %s", strerror(errno));
+	child = process_fork();
 	if (!child) {
 		child = fork();
 		if (child)
@@ -88,10 +92,8 @@ static void janitor_start(void)
 	}
 	close(pair[1]);
 	if (waitpid(child, &status, 0) != child || status)
-		die("Couldn't fork");
+		die("Couldn't create a second process");
 	janitor_fd = pair[0];
-	owner = getpid();
-	atexit(janitor_finish);
 }
 
 void leftover_init(bool parent)

@@ -102,6 +102,10 @@ class Round:
                                        stdin=subprocess.DEVNULL)
             time.sleep(rng.uniform(0, START_S * rng.choice([0.1, 1])))
             self.choose_and_kill(rng, starter)
+            if self.role in DAEMONS[:2] and self.foreground:
+                # Who cleans up after a start that fails is not missed; nor is
+                # it there afterwards.
+                kill(starter.pid, signal.SIGTERM)
             if self.role == "starter" and not self.foreground:
                 if not until(lambda: pid_in_file() or not there(*DAEMONS)):
                     return f"no end, and not ready: {there(*DAEMONS)}"
