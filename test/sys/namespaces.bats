@@ -168,12 +168,51 @@ ms_until_gone() {	# PID
 	done
 }
 
-@test "it starts with its stdio closed" {
+@test "it starts with any of its stdio closed" {
+	local closed status fd
+
+	for closed in '<&-' '>&-' '2>&-' '<&- >&-' '<&- 2>&-' '>&- 2>&-' \
+		      '<&- >&- 2>&-'; do
+		guest_new
+		eval "host pasta ${NONE[*]} -P $PIDFILE $GUEST 3>&- $closed"
+		DAEMON=$(cat "$PIDFILE")
+		track "$DAEMON"
+		for fd in 0 1 2; do
+			[ "$(readlink "/proc/$DAEMON/fd/$fd")" = /dev/null ]
+		done
+		status=0
+		eval "host pasta ${NONE[*]} -- sh -c 'exit 7' 3>&- $closed" ||
+			status=$?
+		[ $status = 7 ]
+		tracked_kill
+		rm "$PIDFILE"
+	done
+}
+
+# As a sandbox does that has but descriptors to name things by.
+@test "namespaces and the PID file may be descriptors of the caller" {
 	guest_new
-	host pasta "${NONE[@]}" -P "$PIDFILE" "$GUEST" 3>&- <&- >&- 2>&-
-	DAEMON=$(cat "$PIDFILE")
-	track "$DAEMON"
-	[ "$(readlink "/proc/$DAEMON/fd/1")" = /dev/null ]
+	host python3 - "$GUEST" "${NONE[@]}" 3>&- <<-'END'
+		import os, subprocess, sys
+
+		pid, none = sys.argv[1], sys.argv[2:]
+		user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+		net = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+		for form in (["--userns", f"/proc/{os.getpid()}/fd/{user}", pid],
+		             ["--netns", "/proc/self/fd/0",
+		              "--userns", "/proc/self/fd/1"]):
+		    ready, writer = os.pipe()
+		    p = subprocess.Popen(
+		        ["pasta", *none, "--config-net", "--foreground", "--pid",
+		         f"/proc/{os.getpid()}/fd/{writer}", *form],
+		        stdin=net, stdout=user)
+		    assert os.read(ready, 100) == b"%d\n" % p.pid
+		    subprocess.run(["nsenter", "-t", pid, "-U", "-n",
+		                    "--preserve-credentials", "ip", "link", "show",
+		                    "up", "eth0"], check=True)
+		    p.terminate()
+		    assert p.wait() == 0
+	END
 }
 
 @test "pipes of a spawned command end with the command" {
