@@ -292,7 +292,8 @@ int main(int argc, char **argv)
 	background_ready();
 	log_detach();
 	stats_start(c->stats_s);
-	netns_spawn_release(&ns);
+	if (!process_told_to_end())
+		netns_spawn_release(&ns);
 
 	loop_once(&loop_hooks, 0);	/* what start-up has committed leaves */
 	status = loop_run(&loop_hooks);

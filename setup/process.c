@@ -192,6 +192,13 @@ int process_signals_watch(void)
 	return loop_add(signal_fd, EPOLLIN, (struct ev) { .kind = EV_SIGNAL });
 }
 
+bool process_told_to_end(void)
+{
+	struct pollfd pfd = { .fd = signal_fd, .events = POLLIN };
+
+	return poll(&pfd, 1, 0) > 0;
+}
+
 void process_signal_handle(struct ev ev, uint32_t events)
 {
 	struct signalfd_siginfo si;

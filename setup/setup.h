@@ -250,6 +250,8 @@ void process_signals_restore(void);
 pid_t process_fork(void);	/* or dies */
 /* Descriptors 0 to 2 become /dev/null. */
 void process_stdio_drop(void);
+/* The loop will end as soon as it begins. */
+bool process_told_to_end(void);
 int process_signals_watch(void);	/* 0, or -errno */
 void process_signal_handle(struct ev ev, uint32_t events);	/* EV_SIGNAL */
 

@@ -367,3 +367,10 @@ start_slowly() {	# OPTION...
 	eventually nobody
 	[ ! -e "$DIR/pid" ]
 }
+
+@test "SIGTERM before the command is executed: it never is" {
+	start_slowly -- touch "$DIR/executed"
+	pkill -TERM -o -x pasta
+	eventually nobody
+	[ ! -e "$DIR/executed" ]
+}
