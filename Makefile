@@ -53,7 +53,7 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 
 .PHONY: all static check check-kernel check-cross lint check-unit \
 	check-guest check-sys bench fuzz fuzz-run cov tidy sizes doc install \
-	clean help FORCE install-completion check-sim
+	clean help FORCE install-completion check-sim check-clients
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -148,6 +148,9 @@ check-sim: $(SIM)	## simulated schedules: SEEDS=count, SEED=one, in full
 
 check-sys: all	## one script per promise, in namespaces
 	@PASST_DIR='$(abspath $(BIN))' test/sys/run $(T)
+
+check-clients: all	## with Podman, RootlessKit, QEMU and others of Debian 13
+	@PASST_DIR='$(abspath $(BIN))' test/clients/run $(T)
 
 bench: all	## throughput, latency, connections
 	@PASST_DIR='$(abspath $(BIN))' test/bench/run $(T)
