@@ -52,13 +52,13 @@ inside() { podman exec "$@"; }
 # One question, one answer. (Not by read, which takes a byte at a time: of a
 # datagram the first, and the rest is lost.)
 # shellcheck disable=SC2016
-ASK='exec 3<>"/dev/$1/$2/$3" && echo >&3 && timeout 5 head -n 1 <&3 | grep .'
+ASK='exec 3<>"/dev/$1/$2/$3" && echo >&3 && head -n 1 <&3 | grep .'
 ask() {	# PROTO PLACE ADDRESS PORT
-	"$2" bash -c "$ASK" ask "$1" "$3" "$4" 2>/dev/null
+	"$2" timeout 5 bash -c "$ASK" ask "$1" "$3" "$4" 2>/dev/null
 }
 
 ask_inside() {	# PROTO CONTAINER ADDRESS PORT
-	inside "$2" bash -c "$ASK" ask "$1" "$3" "$4"
+	inside "$2" timeout 5 bash -c "$ASK" ask "$1" "$3" "$4"
 }
 
 # Until somebody answers.

@@ -40,6 +40,7 @@ image() {
 	for file in $(busybox --list | grep -vx busybox); do
 		ln -sf busybox "$tree/bin/$file"
 	done
+	ln -sf bash "$tree/bin/sh"	# busybox prefers what it has itself
 	for file in bash curl ip ping socat; do
 		rm -f "$tree/bin/$file"
 		cp "$(command -v $file)" "$tree/bin"
