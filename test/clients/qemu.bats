@@ -55,6 +55,7 @@ teardown() { tracked_kill; }
 
 @test "the guest is reached by forwarded ports" {
 	for family in 4 6; do
+		echo "IPv$family"
 		[ "$(remote curl -sS -m 10 \
 			"http://$(bracketed ${HOST[$family]}):8080/")" = mine ]
 		[ "$(host curl -sS -m 10 \

@@ -97,7 +97,7 @@ vm_start() {
 }
 
 vm_network() {
-	vm udhcpc -q -n -t 5 -T 3 -i eth0 -s /bin/dhcp
+	vm udhcpc -q -n -t 5 -T 3 -O staticroutes -i eth0 -s /bin/dhcp
 	vm_soon 'ip -6 addr show dev eth0 scope global | grep -q inet6'
 	vm_soon '! ip -6 addr show dev eth0 | grep -q tentative'
 }
