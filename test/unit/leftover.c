@@ -31,6 +31,14 @@ static void make(const char *path)
 
 static bool there(const char *path) { return !access(path, F_OK); }
 
+/* Of somebody killed, nobody waits for the removal. */
+static bool soon_gone(void)
+{
+	for (int i = 0; i < 500 && (there(one) || there(two)); i++)
+		usleep(10000);
+	return !there(one) && !there(two);
+}
+
 /* A start with two files, in a process of its own; its status. */
 static int started(void (*end)(void))
 {
@@ -93,9 +101,7 @@ TEST(of_a_start_that_fails_nothing_is_left_when_it_has_exited)
 TEST(of_a_start_that_is_killed_nothing_stays_either)
 {
 	EQ(WTERMSIG(started(end_killed)), SIGKILL);
-	for (int i = 0; i < 500 && (there(one) || there(two)); i++)
-		usleep(10000);
-	OK(!there(one) && !there(two));
+	OK(soon_gone());
 }
 
 TEST(of_a_start_that_succeeds_all_files_stay)
@@ -116,6 +122,7 @@ TEST(processes_that_hold_our_descriptors_do_not_delay_it)
 TEST(the_exit_of_another_process_of_ours_removes_nothing)
 {
 	EQ(started(end_of_another_first), 0);
+	OK(soon_gone());
 }
 
 TEST(a_parent_that_waits_removes_what_the_child_has_noted)
