@@ -17,9 +17,13 @@ setup() {
 	LOW=" (ports below net.ipv4.ip_unprivileged_port_start need"
 	LOW+=" CAP_NET_BIND_SERVICE)"
 }
+# What a test that failed has not put right would fail all others.
 teardown() {
 	cd /
 	tracked_kill
+	# shellcheck disable=SC2046
+	nobody || kill -KILL $(pgrep -x 'pas.*') || :
+	chmod 666 "$BED/tun"
 	umount "$DIR"/* 2>/dev/null || :
 	rm -rf "$DIR"
 }
