@@ -2,15 +2,15 @@
 /* sim.c - schedules: each seed makes one, runs it in a process of its own, and
  * judges how it ended
  *
- * usage: sim [-v] [-j PROCESSES] [-n COUNT] [-s FIRST]
+ * usage: sim [-cv] [-j PROCESSES] [-n COUNT] [-s FIRST]
  *   -s  one seed, or with -n the first of so many
  *   -v  trace of calls, segments, and the daemon's own log
  *   -c  what happened how often, over all schedules
  */
-/* wrap: epoll_create1 epoll_ctl epoll_wait epoll_pwait2 poll socket bind listen connect
- * accept4 getsockname close shutdown setsockopt getsockopt ioctl send recv
- * sendmsg recvmsg sendmmsg recvmmsg pipe2 fcntl write splice clock_gettime
- * getrandom */
+/* wrap: epoll_create1 epoll_ctl epoll_wait epoll_pwait2 poll socket bind
+ * listen connect accept4 getsockname close shutdown setsockopt getsockopt ioctl
+ * send recv sendmsg recvmsg sendmmsg recvmmsg pipe2 fcntl write splice
+ * clock_gettime getrandom log_msg */
 #include "test/sim/sim.h"
 
 #include <errno.h>
@@ -43,7 +43,7 @@
 #define FAULTS_FOR	(100 * SECOND)
 #define PATIENCE	(5 * 3600 * SECOND)
 #define AFTERWARDS	(400 * SECOND)
-#define WALL_LIMIT_S	20
+#define WALL_LIMIT_S	10
 #define WORKERS_MAX	16u
 #define FAILURES_MAX	10u
 #define SEEDS_DEFAULT	100000u
@@ -541,7 +541,6 @@ int main(int argc, char **argv)
 	if (world.verbose) {
 		log_threshold = LOG_LVL_DEBUG;
 		setvbuf(stdout, NULL, _IOLBF, 0);
-		dup2(STDOUT_FILENO, STDERR_FILENO);
 	}
 
 	for (unsigned i = 0; i < workers; i++) {

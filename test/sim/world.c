@@ -11,6 +11,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "log.h"
+
 #define HAPPENINGS	16384u
 #define PATTERN_PERIOD	65521u	/* prime: no power of two away looks alike */
 
@@ -28,6 +30,21 @@ void trace_line(const char *fmt, ...)
 	vprintf(fmt, ap);
 	va_end(ap);
 	printf("\n");
+}
+
+/* The daemon complains, rightly, of what it is made to suffer: a part of the
+ * trace. */
+void __wrap_log_msg(enum log_level level, const char *fmt, ...) PRINTF(2, 3);
+void __wrap_log_msg(enum log_level level, const char *fmt, ...)
+{
+	char text[512];
+	va_list ap;
+
+	(void)level;
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	T("    %s", text);
 }
 
 void fail(const char *fmt, ...)
