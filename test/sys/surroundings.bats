@@ -10,7 +10,12 @@ load lib
 NONE=(-t none -u none -T none -U none)
 PORT=5010
 
-teardown() { tracked_kill; }
+# Modes of files are the same in all mount namespaces, other tests' included.
+teardown() {
+	tracked_kill
+	chmod 666 /dev/net/tun
+	chmod 644 "$BED/resolv.conf"
+}
 
 # A failure in which "!" would be is no failure to the shell.
 not() { ! "$@"; }
@@ -203,7 +208,6 @@ fails_saying() {	# TEXT CMD...
 	changed 'chmod 600 /dev/net/tun'
 	fails_saying "/dev/net/tun: Permission denied (it must be writable" \
 		"${pasta[@]}" -- true
-	chmod 666 /dev/net/tun
 }
 
 # --- containers, small roots ---
