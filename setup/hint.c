@@ -53,6 +53,8 @@ static const struct {
 	{ HINT_IDENTITY, EINVAL,
 	  " (it does not exist in this user namespace; see --runas)" },
 	{ HINT_SOCKET, EADDRINUSE, " (that file is not a socket)" },
+	{ HINT_FORK, EAGAIN,
+	  " (RLIMIT_NPROC, ulimit -u, or pids.max of a control group)" },
 	{ HINT_FD, EBADF, " (it is not open)" },
 	{ HINT_FD, ENOTSOCK, " (it has to be a connected stream socket)" },
 	{ HINT_FD, ENOTCONN, " (it has to be a connected stream socket)" },

@@ -82,7 +82,10 @@ static void janitor_start(void)
 	atexit(janitor_finish);
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		die("Couldn't create socket pair: %s", strerror(errno));
-	child = process_fork();
+	child = fork();
+	if (child < 0)
+		die("Couldn't create process: %s%s", strerror(errno),
+		    hint(HINT_FORK, errno));
 	if (!child) {
 		child = fork();
 		if (child)

@@ -296,8 +296,7 @@ static void agent_prepare(const struct plan *plan, struct netns *ns)
 			report_failure(plan, "Couldn't create a process with "
 				       "PID, mount, IPC and UTS namespaces: %s%s",
 				       strerror(-ns->child),
-				       ns->child == -EAGAIN ?
-				       " (RLIMIT_NPROC, ulimit -u)" : "");
+				       hint(HINT_FORK, (int)-ns->child));
 	}
 	if (!plan->req->splice_only)
 		tap_open(plan, ns);

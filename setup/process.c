@@ -143,8 +143,7 @@ pid_t process_fork(void)
 
 	if (pid < 0)
 		die("Couldn't create process: %s%s", strerror(errno),
-		    errno == EAGAIN ? " (RLIMIT_NPROC, ulimit -u, or pids.max "
-				      "of a control group)" : "");
+		    hint(HINT_FORK, errno));
 	return pid;
 }
 

@@ -29,7 +29,7 @@ _Noreturn void die(const char *fmt, ...) PRINTF(1, 2);
 /* hint.c: " (what to do about it)", or "". */
 enum hint_about { HINT_USERNS, HINT_USERNS_OPEN, HINT_USERNS_JOIN, HINT_NETNS,
 		  HINT_NETNS_OPEN, HINT_NETNS_JOIN, HINT_TUN, HINT_TAP,
-		  HINT_IDENTITY, HINT_SOCKET, HINT_FD };
+		  HINT_IDENTITY, HINT_SOCKET, HINT_FORK, HINT_FD };
 const char *hint(enum hint_about about, int error);
 
 /* --- request: cmdline*.c, generated from options.def --- */
