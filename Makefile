@@ -53,7 +53,8 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 
 .PHONY: all static check check-kernel check-cross lint check-unit \
 	check-guest check-sys bench fuzz fuzz-run cov tidy sizes doc install \
-	clean help FORCE install-completion check-sim check-clients
+	clean help FORCE install-completion check-sim check-clients \
+	bench-start
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -154,6 +155,9 @@ check-clients: all	## with Podman, RootlessKit, QEMU and others of Debian 13
 
 bench: all	## throughput, latency, connections
 	@PASST_DIR='$(abspath $(BIN))' test/bench/run $(T)
+
+bench-start: all	## what a start costs, alone and in a container
+	@PASST_DIR='$(abspath $(BIN))' test/bench/start
 
 # Findings go to the build folder, seeds are kept with the source.
 FUZZ_SECONDS ?= 60

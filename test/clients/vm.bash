@@ -66,7 +66,7 @@ vm_attach() {
 vm_answer() {
 	local line text='' status=none
 
-	while [ $status = none ]; do
+	while [ "$status" = none ]; do
 		IFS= read -rt $((60 * BED_DEADLINE)) -u "$VM_OUT" line || {
 			echo 'no answer from the virtual machine' >&2
 			return 1
