@@ -36,7 +36,7 @@ guest_end() {
 	guest_end
 }
 
-# RootlessKit 2.3 and later, without and with a namespace of its own file.
+# RootlessKit of 2026; that of Debian 13 leaves the interface to itself.
 ROOTLESSKIT=(--stderr --ns-ifname=tap0 --mtu=65520 --config-net
 	     --address=10.0.2.100 --netmask=24 --gateway=10.0.2.2
 	     --dns-forward=10.0.2.3 --no-map-gw --ipv4-only --tcp-ports=auto
