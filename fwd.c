@@ -75,6 +75,35 @@ static bool is_set_to(const struct addr *setting, const struct addr *a)
 	return !addr_is_unspec(setting) && addr_eq(setting, a);
 }
 
+/* IPv4 addresses inside of IPv6 ones. Whatever translates or decapsulates them
+ * on the host or its network, none is for our loopback (RFC 6052 3.1, RFC 3056
+ * 2). */
+static const struct {
+	struct addr prefix;
+	uint8_t len, at;	/* bits; byte where the IPv4 address begins */
+} embeddings[] = {
+	{ { .b = { 0 } }, 96, 12 },			/* compatible */
+	{ { .b = { 0x00, 0x64, 0xff, 0x9b } }, 96, 12 },	/* NAT64 */
+	{ { .b = { 0x00, 0x64, 0xff, 0x9b, 0, 1 } }, 48, 12 },	/* RFC 8215 */
+	{ { .b = { 0x20, 0x02 } }, 16, 2 },			/* 6to4 */
+};
+
+/* Loopback, or the unspecified address, of IPv4 in any of these forms. */
+static bool embeds_loopback(const struct addr *a)
+{
+	if (addr_fam(a) == FAM4)
+		return false;
+	for (unsigned i = 0; i < ARRAY_SIZE(embeddings); i++) {
+		struct addr v4 = addr_get(FAM4, a->b + embeddings[i].at);
+
+		if (addr_in_prefix(a, &embeddings[i].prefix,
+				   embeddings[i].len) &&
+		    (addr_is_loopback(&v4) || addr_is_unspec(&v4)))
+			return true;
+	}
+	return false;
+}
+
 /* Usable as one end of a conversation. */
 static bool is_endpoint(const struct addr *a, uint16_t port)
 {
@@ -126,7 +155,7 @@ enum fwd_verdict fwd_from_tap(const struct fwd_env *env, uint8_t proto,
 		loopback_ok = false;
 	}
 	if (addr_is_unspec(&dst) || addr_fam(&dst) != fam ||
-	    (addr_is_loopback(&dst) && !loopback_ok))
+	    (addr_is_loopback(&dst) && !loopback_ok) || embeds_loopback(&dst))
 		return FWD_REFUSED;
 
 	*tgt = (struct side) {
