@@ -66,6 +66,34 @@ $(BIN)/passt: $(OBJ)
 $(BIN)/pasta: | $(BIN)/passt
 	ln -sf passt $@
 
+# --- the sandbox's lists of system calls, from the files that make them ------
+
+# Programs that look over another's shoulder need calls of their own: VALGRIND=1
+# makes a build to be run under it. SECCOMP_DEBUG=1: see seccomp_debug.c.
+CALLS_FOR := $(if $(SAN),for sanitizers) $(if $(VALGRIND),for valgrind)
+
+$(O)/seccomp_calls.h: tools/mkseccomp $(SRC) $(O)/seccomp_for
+	@mkdir -p $(@D)
+	tools/mkseccomp $(CALLS_FOR) $(SRC) >$@
+
+$(O)/seccomp_for: FORCE
+	@mkdir -p $(@D)
+	@echo '$(CALLS_FOR) $(SECCOMP_DEBUG)' | cmp -s - $@ || \
+		echo '$(CALLS_FOR) $(SECCOMP_DEBUG)' >$@
+
+$(O)/seccomp_names.h: Makefile
+	@mkdir -p $(@D)
+	echo '#include <sys/syscall.h>' | $(CC) $(CPPFLAGS) -E -dM - | \
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) .*/NAME(\1)/p' >$@
+
+$(O)/setup/seccomp.o: $(O)/seccomp_calls.h
+$(O)/setup/seccomp.o: DEFS := -I$(O)
+$(O)/setup/seccomp_debug.o: $(O)/seccomp_for
+ifdef SECCOMP_DEBUG
+$(O)/setup/seccomp_debug.o: $(O)/seccomp_names.h
+$(O)/setup/seccomp_debug.o: DEFS := -DSECCOMP_DEBUG -I$(O)
+endif
+
 $(O)/%.o: %.c Makefile
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
@@ -180,9 +208,9 @@ cov:	## line coverage of check-unit and check-guest, per file
 		/^Lines/ && f ~ /\.c$$/ { printf "%6.1f%%  %s\n", $$2, f; \
 		f = "" }' | sort -n
 
-tidy:	## clang-tidy, as .clang-tidy says
+tidy: $(O)/seccomp_calls.h	## clang-tidy, as .clang-tidy says
 	clang-tidy --quiet $(SRC) -- -std=c11 -D_GNU_SOURCE -DVERSION='""' \
-		-I.
+		-I. -I$(O)
 
 sizes:	## files, functions and headers worth a look
 	@tools/sizes

@@ -63,7 +63,8 @@ static int daemon_fd = -1;
 static uint32_t last_seq;
 static struct pool pools[SOCK_KIND_COUNT][FAM_COUNT];
 
-SYSCALLS(sendmsg, recvmsg, sendto, close, poll);
+SYSCALLS(pasta: sendto, recvmsg, close, poll);
+SYSCALLS(agent: sendmsg, recvmsg, close);
 
 static void close_all(int *fd, unsigned cnt)
 {

@@ -34,7 +34,7 @@
 /* An answer's pieces are at most this long: more than the kernel fills. */
 #define PIECE_MAX	32768
 
-SYSCALLS(sendto, recvfrom);
+SYSCALLS(pasta: sendto, recvfrom);
 
 struct request {
 	struct nlmsghdr hdr;

@@ -26,7 +26,7 @@
 #include "timer.h"
 #include "util.h"
 
-SYSCALLS(epoll_wait, epoll_pwait, epoll_ctl);
+SYSCALLS(epoll_wait, epoll_ctl);
 
 #define BATCH	64
 #define NO_TICK	UINT64_MAX

@@ -51,9 +51,9 @@
 #include "timer.h"
 #include "util.h"
 
-SYSCALLS(poll, ppoll, writev, write, sendmsg, fsync);
-/* Rotation */
-SYSCALLS(lseek, fallocate, fcntl, ftruncate, pread64, pwrite64);
+SYSCALLS(poll, write, sendmsg);
+SYSCALLS(log_file: writev, lseek, fallocate, fcntl, ftruncate, pread64, pwrite64,
+	 fsync);
 
 #define LINE_MAX_BYTES	2048
 #define HEADER_MAX	(PATH_MAX + 256)
@@ -142,16 +142,13 @@ static bool stderr_ready(void)
 
 static bool put_stderr(const struct message *m)
 {
-	struct iovec iov[] = {
-		piece(m->when, strlen(m->when)),
-		piece(": ", 2),
-		m->text,
-		piece("\n", 1),
-	};
-	unsigned skip = stderr_stamp ? 0 : 2;
+	char line[STAMP_MAX + LINE_MAX_BYTES + 8];
+	int len = snprintf(line, sizeof(line), "%s%s%.*s\n",
+			   stderr_stamp ? m->when : "",
+			   stderr_stamp ? ": " : "",
+			   (int)m->text.iov_len, (char *)m->text.iov_base);
 
-	return stderr_ready() && writev(STDERR_FILENO, iov + skip,
-					(int)(ARRAY_SIZE(iov) - skip)) > 0;
+	return stderr_ready() && write(STDERR_FILENO, line, (size_t)len) > 0;
 }
 
 bool log_stderr_raw(const char *text, size_t len)

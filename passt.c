@@ -82,8 +82,6 @@ static void timer_expired(uint32_t id)
 		stats_expire();
 	else if (id == TIMER_RESOLVER)
 		resolver_expire();
-	else if (id == TIMER_RESOLV_WATCH)
-		resolv_watch_expire();
 	else if (id == TIMER_CONTROL)
 		control_expire();
 	else
@@ -233,11 +231,12 @@ static void start_agent_wait(void)
 		    strerror(-rc));
 }
 
-static void start_vm(const struct conf *c, int listen_fd)
+static void start_vm(const struct conf *c, const struct request *req,
+		     int listen_fd)
 {
 	int rc;
 
-	sandbox_userns();
+	sandbox_take(SANDBOX_NAMESPACE, req);
 	rc = stream_attach(listen_fd, c->guest_fd, c->one_off, &link_hooks);
 	if (rc)
 		die("Couldn't attach to the guest: %s", strerror(-rc));
@@ -260,7 +259,7 @@ int main(int argc, char **argv)
 	int listen_fd, status;
 
 	start_parse(&req, argc, argv);
-	sandbox_initial(req.fd);
+	sandbox_take(SANDBOX_INITIAL, &req);
 	process_init();
 	start_log(&req);
 	background_start(&req);
@@ -270,30 +269,31 @@ int main(int argc, char **argv)
 	if (control_start(unix_sock_control(&req)))
 		die("Couldn't watch the control socket");
 	start_listeners(PIF_HOST);
-	sandbox_identity(&req);
+	sandbox_take(SANDBOX_IDENTITY, &req);
 	start_pcap(c);
 	if (c->mode == MODE_PASTA)
 		start_pasta(&ns, c, &req);
 	else
-		start_vm(c, listen_fd);
+		start_vm(c, &req, listen_fd);
 
 	conf_warn(c, &req);
 	if (!process_spawns(&req) || req.level >= LOG_LVL_DEBUG)
 		conf_summary(c);
 	neigh_watch_start();
 	resolv_watch_open("/etc/resolv.conf");
-	sandbox_filesystem(&req);
+	sandbox_take(SANDBOX_FILES, &req);
 	resolv_watch_confine();
 	if (c->mode == MODE_PASTA)
 		start_agent_wait();
 	if (conf_freeze())
 		die("Couldn't make the configuration read-only");
-	sandbox_final();
+	sandbox_take(SANDBOX_FINAL, &req);
 	background_ready();
 	log_detach();
 	stats_start(c->stats_s);
 	if (!process_told_to_end())
 		netns_spawn_release(&ns);
+	sandbox_take(SANDBOX_RUNNING, &req);
 
 	loop_once(&loop_hooks, 0);	/* what start-up has committed leaves */
 	status = loop_run(&loop_hooks);

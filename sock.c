@@ -34,6 +34,7 @@
 
 SYSCALLS(socket, setsockopt, getsockopt, bind, listen, connect, getsockname,
 	 close);
+SYSCALLS(agent: socket, setsockopt, bind, listen, close);
 
 enum {			/* bits for the table */
 	K_LISTEN = 1 << SOCK_KIND_TCP_LISTEN,
@@ -267,7 +268,8 @@ bool sock_local(int fd, struct addr *a, uint16_t *port)
  * would not tell: that can be allowed for any (net.ipv4.ip_nonlocal_bind). */
 bool sock_host_has(const struct addr *a, unsigned scope)
 {
-	int fd = socket(addr_af(addr_fam(a)), SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd = socket(addr_af(addr_fam(a)),
+			SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_UDP);
 	struct addr ours;
 	uint16_t port;
 	bool has;

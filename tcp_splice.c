@@ -45,8 +45,8 @@
 #include "timer.h"
 #include "util.h"
 
-SYSCALLS(recvfrom, sendto, splice, pipe2, fcntl, write, getsockopt, setsockopt,
-	 shutdown, close, poll);
+SYSCALLS(pasta: recvfrom, sendto, splice, pipe2, fcntl, write, getsockopt,
+	 setsockopt, shutdown, close, poll);
 
 #define SMALL		(16u << 10)	/* read by copy; more is for splice() */
 #define COPY_MAX	(128u << 10)	/* a step when no pipe is left */

@@ -20,7 +20,6 @@ enum timer_id {
 	TIMER_RA,			/* unsolicited router advertisements */
 	TIMER_EXPIRE,			/* datagram flows */
 	TIMER_RESOLVER,			/* one that does not answer */
-	TIMER_RESOLV_WATCH,		/* resolv.conf is about to be read */
 	TIMER_REASSEMBLY,
 	TIMER_STATS,
 	TIMER_PCAP,			/* frames that wait for the file */

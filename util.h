@@ -14,9 +14,10 @@
 #define CLAMP(v, lo, hi)	MAX(lo, MIN(v, hi))
 #define PRINTF(f, a)	__attribute__((format(printf, f, a)))
 
-/* The system calls a file needs in the steady state, for the sandbox profile.
- * Empty in C; tools/mkseccomp collects it. "agent:" before a name: needed in
- * the namespace's agent only. */
+/* The system calls a file makes in the steady state, for the sandbox: others end
+ * the process. Empty in C; tools/mkseccomp collects it. A word before a name,
+ * as in "pasta: splice, pipe2", says who makes these, if not the daemon in all
+ * modes. Arguments: setup/seccomp.c. */
 #define SYSCALLS(...)	_Static_assert(1, "")
 
 /* Digits only (base 10, or 16 after 0x): no blanks, signs, or trailing text.

@@ -32,7 +32,7 @@
 #include "util.h"
 #include "wire/csum.h"
 
-SYSCALLS(write, ftruncate, fsync, close, clock_gettime);
+SYSCALLS(pcap: write, ftruncate, fsync, close, clock_gettime);
 
 #define PCAP_MAGIC	0xa1b2c3d4	/* timestamps in microseconds */
 #define LINKTYPE_ETHERNET 1

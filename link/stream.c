@@ -30,7 +30,8 @@
 #include "log.h"
 #include "util.h"
 
-SYSCALLS(accept4, recvfrom, sendmsg, shutdown, getsockopt, setsockopt, close);
+SYSCALLS(passt: accept4, recvfrom, sendmsg, shutdown, getsockopt, setsockopt,
+	 close);
 
 #define LEN_SIZE	4u
 #define TX_SIZE		(1u << 20)

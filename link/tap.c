@@ -29,7 +29,7 @@
 #include "log.h"
 #include "util.h"
 
-SYSCALLS(read, write);
+SYSCALLS(pasta: read, write);
 
 /* struct virtio_net_hdr_mrg_rxbuf, in the machine's byte order as tun has it
  * by default. */

@@ -54,7 +54,7 @@
 #define TUN_F_USO6	0x40
 #endif
 
-SYSCALLS(read, wait4);
+SYSCALLS(pasta: read, wait4, agent: exit_group);
 
 /* What the agent reports, with tap and diag descriptors, or why it could not.
  * Only what the agent learns is valid in @ns. */
@@ -432,6 +432,7 @@ void netns_setup(struct netns *ns, struct conf *c, const struct request *req)
 	plan.netns_fd = netns_open(plan.netns_path, false);
 	watch_fd = netns_watch_open(plan.netns_path, req);
 	userns_setup(req);
+	sandbox_take(SANDBOX_NAMESPACE, req);
 	if (plan.netns_fd < 0)
 		plan.netns_fd = netns_open(plan.netns_path, true);
 	plan.host_netlink = netlink_open();

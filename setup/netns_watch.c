@@ -44,7 +44,7 @@
 
 #define FILE_EVENTS	(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
 
-SYSCALLS(read, newfstatat);
+SYSCALLS(netns: read, newfstatat);
 
 enum watch { WATCH_NONE, WATCH_PROCESS, WATCH_FILE, WATCH_POLL };
 

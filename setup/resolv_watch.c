@@ -2,12 +2,20 @@
 /* resolv_watch.c - resolv.conf is read again when it changes
  *
  * Laptops change networks, VPNs come and go: flows which start later shall ask
- * the resolvers of then. inotify(7) says that something happened, a moment of
- * quiet lets whoever writes finish, and then the file is read; if it was not
- * the end, there is another event. A file that names no resolver changes
- * nothing: it is about to be written, or the host is offline.
+ * the resolvers of then. That takes opening a file, which the daemon must not
+ * be able to: a small process does it, and sends the addresses it finds.
  *
- * By then there is no filesystem any more. What is kept of it, by necessity:
+ *	daemon				reader
+ *	fork ------------------------->	confined, see below
+ *					inotify(7): something happened
+ *					a moment of quiet, for the writer to end
+ *	resolver_replace() <-- list ---	read, parse
+ *
+ * If that was not the end, there is another event. A file that names no
+ * resolver changes nothing: it is about to be written, or the host is offline.
+ *
+ * The reader can make no system call but those for that, and has no path to
+ * any file. What it keeps, by necessity:
  *
  *	replaced by rename	a descriptor of the directory the file is really
  *				in; Landlock sees to it that nothing but files
@@ -19,21 +27,25 @@
  *
  * A symbolic link is followed once, at start: it is the file's own directory
  * that is watched, not the one of the link. If no resolver of the host is asked
- * on behalf of the guest, or another one was named, nothing is kept at all.
+ * on behalf of the guest, or another one was named, there is no reader. It ends
+ * with the daemon; should it end before, the list stays as it is.
  */
 #include "setup/setup.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "log.h"
 #include "resolver.h"
-#include "timer.h"
 #include "util.h"
 
 #define QUIET_MS	100
@@ -42,8 +54,18 @@
 #define DIR_EVENTS	(FILE_EVENTS | IN_CREATE | IN_MOVED_TO | IN_ONLYDIR)
 #define OPEN_FLAGS	(O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)
 
-SYSCALLS(read, pread64, openat, close);
+SYSCALLS(recvfrom, close);
+SYSCALLS(reader: poll, read, openat, pread64, close, sendto, exit_group);
 
+/* Both are the same program: no layout to agree on. */
+struct list {
+	unsigned cnt;
+	struct addr addr[ARRAY_SIZE(((struct host *)0)->nameserver)];
+};
+
+static int reader_fd = -1;	/* daemon's end of the socket pair */
+
+/* The reader's, open from the start. */
 static int event_fd = -1;
 static int dir_fd = -1;		/* one of these two, once confined */
 static int file_fd = -1;
@@ -59,7 +81,7 @@ static bool wanted(void)
 	return false;
 }
 
-/* --- start --- */
+/* --- start, and the reader's first steps --- */
 
 /* A file that is not there yet may turn up where it should be. */
 static bool find_directory(const char *path, char dir[PATH_MAX])
@@ -87,20 +109,12 @@ static void watch_end(const char *what)
 void resolv_watch_open(const char *path)
 {
 	char dir[PATH_MAX];
-	int rc;
 
 	if (!wanted() || !find_directory(path, dir))
 		return;
 	event_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (event_fd < 0) {
 		watch_end("inotify");
-		return;
-	}
-	rc = loop_add(event_fd, EPOLLIN,
-		      (struct ev) { .kind = EV_RESOLVER });
-	if (rc) {
-		errno = -rc;
-		watch_end("epoll");
 		return;
 	}
 	dir_watch = inotify_add_watch(event_fd, dir, DIR_EVENTS);
@@ -111,7 +125,7 @@ void resolv_watch_open(const char *path)
 		inotify_add_watch(event_fd, path, FILE_EVENTS);
 }
 
-/* Whether the directory leads to the file, now that other files are gone. */
+/* Whether the directory leads to the file, now that other mounts are gone. */
 static bool directory_has_file(void)
 {
 	int fd = openat(dir_fd, base, OPEN_FLAGS);
@@ -127,34 +141,29 @@ static bool directory_has_file(void)
 	return same;
 }
 
-void resolv_watch_confine(void)
+/* Whether there is anything left to watch. */
+static bool reader_confine(bool by_directory)
 {
-	int rc;
+	int rc = by_directory ? sandbox_read_below(dir_fd) : -ENOENT;
 
-	if (event_fd < 0)
-		return;
-	/* It may have changed between the first look at it and the watch. */
-	timer_set(TIMER_RESOLV_WATCH, clock_ms());
-	rc = dir_watch < 0 || dir_fd < 0 ? -ENOENT :
-					   sandbox_read_below(dir_fd);
-	if (!rc && directory_has_file()) {
+	if (!rc) {
 		close_keep_errno(&file_fd);
-		return;
+		return true;
 	}
 	if (file_fd < 0) {
-		timer_cancel(TIMER_RESOLV_WATCH);
-		errno = rc ? -rc : ENOENT;
+		errno = -rc;
 		watch_end("its directory");
-		return;
+		return false;
 	}
 	debug("resolv.conf is read again when written to, not when replaced: "
-	      "%s", rc ? strerror(-rc) : "it is not in its directory");
+	      "%s", strerror(-rc));
 	if (dir_watch >= 0)
 		inotify_rm_watch(event_fd, dir_watch);
 	close_keep_errno(&dir_fd);
+	return true;
 }
 
-/* --- change --- */
+/* --- in the reader: change --- */
 
 /* With a name it is about something in the directory, without about the file;
  * which may be about to vanish, but then the other one follows. */
@@ -165,31 +174,29 @@ static bool concerns_file(const struct inotify_event *e)
 	return !(e->mask & IN_IGNORED) && (!e->len || !strcmp(e->name, base));
 }
 
-void resolv_watch_handle(struct ev ev, uint32_t events)
+/* All there are. Whether one is about the file. */
+static bool events_take(void)
 {
 	char buf[4096] __attribute__((aligned(8)));
-	ssize_t n = read(event_fd, buf, sizeof(buf));
+	bool concerned = false;
+	ssize_t n;
 
-	(void)ev;
-	(void)events;
-	for (ssize_t off = 0; off < n;) {
-		const struct inotify_event *e = (const void *)(buf + off);
+	while ((n = read(event_fd, buf, sizeof(buf))) > 0) {
+		for (ssize_t off = 0; off < n;) {
+			const struct inotify_event *e = (void *)(buf + off);
 
-		if (concerns_file(e))
-			timer_set_earlier(TIMER_RESOLV_WATCH,
-					  clock_ms() + QUIET_MS);
-		off += (ssize_t)(sizeof(*e) + e->len);
+			concerned = concerned || concerns_file(e);
+			off += (ssize_t)(sizeof(*e) + e->len);
+		}
 	}
+	return concerned;
 }
 
+/* pread(2) fails on what is no file, whatever bears that name. */
 static bool read_text(int fd, char *text, size_t size)
 {
 	size_t len = 0;
-	struct stat st;
 
-	/* Whatever else bears that name, it is not for reading. */
-	if (fstat(fd, &st) || !S_ISREG(st.st_mode))
-		return false;
 	while (len < size - 1) {
 		ssize_t n = pread(fd, text + len, size - 1 - len, (off_t)len);
 
@@ -203,7 +210,7 @@ static bool read_text(int fd, char *text, size_t size)
 	return true;
 }
 
-static bool read_again(struct host *h)
+static void read_again(struct host *h)
 {
 	static char text[65536];
 	int fd = dir_fd < 0 ? file_fd : openat(dir_fd, base, OPEN_FLAGS);
@@ -214,22 +221,137 @@ static bool read_again(struct host *h)
 	*h = (struct host) { 0 };
 	if (ok)
 		host_parse_resolv(h, text);
-	return h->nameserver_cnt;
 }
 
-void resolv_watch_expire(void)
+static void list_send(int sock)
+{
+	static struct host h;
+	struct list list;
+
+	read_again(&h);
+	memset(&list, 0, sizeof(list));	/* padding too */
+	list.cnt = h.nameserver_cnt;
+	memcpy(list.addr, h.nameserver, sizeof(list.addr));
+	if (send(sock, &list, sizeof(list), MSG_NOSIGNAL) < 0)
+		_exit(EXIT_SUCCESS);
+}
+
+/* Until there are events, or for so long. The daemon never sends anything: if
+ * its end is readable, it is gone. */
+static void reader_wait(int sock, bool for_events, int timeout_ms)
+{
+	struct pollfd p[] = {
+		{ .fd = sock, .events = POLLIN },
+		{ .fd = for_events ? event_fd : -1, .events = POLLIN },
+	};
+
+	if (poll(p, ARRAY_SIZE(p), timeout_ms) > 0 && p[0].revents)
+		_exit(EXIT_SUCCESS);
+}
+
+static _Noreturn void reader_main(int sock, bool by_directory)
+{
+	const int keep[] = { sock, event_fd, dir_fd, file_fd };
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	prctl(PR_SET_NAME, "resolv-reader");
+	setsid();	/* what the terminal sends is not for us */
+	if (!reader_confine(by_directory))
+		_exit(EXIT_FAILURE);
+	process_stdio_drop();
+	sandbox_descriptors_but(keep, ARRAY_SIZE(keep));
+	sandbox_reader();
+
+	/* It may have changed between the first look at it and the watch. */
+	list_send(sock);
+	for (;;) {
+		reader_wait(sock, true, -1);
+		if (!events_take())
+			continue;
+		reader_wait(sock, false, QUIET_MS);
+		events_take();
+		list_send(sock);
+	}
+}
+
+/* --- in the daemon --- */
+
+/* Which file the directory has is looked at here: until the reader gets to it,
+ * it may be another one already, and that must not go unnoticed. */
+static int reader_start(void)
+{
+	bool by_directory = dir_watch >= 0 && dir_fd >= 0 &&
+			    directory_has_file();
+	int pair[2], rc;
+	pid_t pid;
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair))
+		return -errno;
+	pid = fork();
+	if (!pid)
+		reader_main(pair[1], by_directory);
+	rc = pid < 0 ? -errno : 0;
+	close_keep_errno(&pair[1]);
+	reader_fd = pair[0];
+	if (!rc)
+		rc = loop_add(reader_fd, EPOLLIN,
+			      (struct ev) { .kind = EV_RESOLVER });
+	if (rc)
+		close_keep_errno(&reader_fd);
+	return rc;
+}
+
+void resolv_watch_confine(void)
+{
+	int rc;
+
+	if (event_fd < 0)
+		return;
+	rc = reader_start();
+	if (rc) {
+		errno = -rc;
+		watch_end("process");
+	}
+	close_keep_errno(&event_fd);
+	close_keep_errno(&dir_fd);
+	close_keep_errno(&file_fd);
+}
+
+static void reader_gone(void)
+{
+	debug("Changes of resolv.conf go unnoticed from now on");
+	loop_del(reader_fd);
+	close_keep_errno(&reader_fd);
+}
+
+static void list_take(const struct list *list)
 {
 	static struct host host;
 
-	if (!read_again(&host)) {
+	if (!list->cnt) {
 		debug("resolv.conf names no resolver, keeping what is known");
 		return;
 	}
+	host.nameserver_cnt = list->cnt;
+	memcpy(host.nameserver, list->addr, sizeof(list->addr));
 	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++) {
-		struct addr list[CONF_DNS_MAX];
-		unsigned cnt = host_nameservers(&host, fam, list);
+		struct addr found[CONF_DNS_MAX];
+		unsigned cnt = host_nameservers(&host, fam, found);
 
 		if (conf.net[fam].dns_from_file)
-			resolver_replace(fam, list, cnt);
+			resolver_replace(fam, found, cnt);
 	}
+}
+
+void resolv_watch_handle(struct ev ev, uint32_t events)
+{
+	struct list list;
+	ssize_t n = recv(reader_fd, &list, sizeof(list), MSG_DONTWAIT);
+
+	(void)ev;
+	(void)events;
+	if (!n || (n < 0 && errno != EAGAIN && errno != EINTR))
+		reader_gone();
+	else if (n == sizeof(list) && list.cnt <= ARRAY_SIZE(list.addr))
+		list_take(&list);
 }

@@ -1,26 +1,30 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* sandbox.c - giving things up, step by step
  *
- * Three moments, each a table of steps; what one takes away is not there for
- * the next:
+ * One table at the end of this file says what is given up, when, by which of
+ * our processes, and what each keeps. What one step takes away is not there
+ * for the next:
  *
- *	initial   before any option acts: capabilities nobody needs, also from
- *	          the bounding set while that is still allowed; descriptors that
- *	          were none of our business
- *	identity  root of the host becomes somebody else; VM modes go on in a
- *	          user namespace of their own, where capabilities mean little
- *	final     set-up is complete: an empty read-only filesystem, no
- *	          capability in any set, none to be gained by execve(2), no
- *	          debugger
+ *	initial    before any option acts: capabilities nobody needs, also from
+ *		   the bounding set while that is still allowed; descriptors
+ *		   that were none of our business
+ *	identity   root of the host becomes somebody else
+ *	namespace  in a user namespace of our own, or the guest's: what making
+ *		   and entering the others takes is left
+ *	files      an empty read-only filesystem, nothing shared with others
+ *	final      set-up is complete: no capability in any set, none to be
+ *		   gained by execve(2), no path to any file, no debugger
+ *	running    last thing before the loop: no system call but its own
  *
- * Where mounting is not allowed (containers, security modules), Landlock keeps
- * files from being opened instead. Where that is missing as well, we say so
- * and go on: there is still no capability to open anything special with.
+ * Surroundings may deny a step, containers and security modules do. Then the
+ * others are taken all the same, and one line says what is missing: that is the
+ * level reached. Required are only steps that nobody can deny.
  *
  * The agent in the namespace ends up the same, except that it may bind low
- * ports there. What is left for an attacker: doc/security.md.
+ * ports there; and so does the process that reads resolv.conf, except that it
+ * may do that. What is left for an attacker: doc/security.md.
  */
-#include "setup/setup.h"
+#include "setup/sandbox.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -28,13 +32,15 @@
 #include <grp.h>
 #include <limits.h>
 #include <linux/capability.h>
-#include <linux/landlock.h>
 #include <pwd.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -52,6 +58,19 @@
 	CAP(SETUID) | CAP(SETGID) | CAP(SETPCAP) | CAP(DAC_OVERRIDE) |	\
 	CAP(SYS_CHROOT) |	/* --chroot-fallback */			\
 	CAP(SETFCAP))		/* mapping root, user_namespaces(7) */
+
+/* For mounting, and for the bounding set. */
+#define CAPS_MOUNT	(CAP(SYS_ADMIN) | CAP(SYS_CHROOT) | CAP(SETPCAP))
+/* For the tap and its addresses, and for namespaces of other processes. */
+#define CAPS_NETNS	(CAP(NET_ADMIN) | CAP(NET_BIND_SERVICE) | \
+			 CAP(SYS_PTRACE))
+
+/* What a step is told. */
+struct task {
+	const struct request *req;
+	unsigned who;
+	uint64_t keep;
+};
 
 struct caps {
 	uint64_t permitted, effective, inheritable;
@@ -90,14 +109,14 @@ static int caps_set(const struct caps *c)
 }
 
 /* Of what we have, @keep stays, effective; none is inherited. */
-static int caps_keep(uint64_t keep)
+static int caps_keep(const struct task *t)
 {
 	struct caps c;
 	int rc = caps_get(&c);
 
 	if (rc)
 		return rc;
-	c.permitted &= keep;
+	c.permitted &= t->keep;
 	c.effective = c.permitted;
 	c.inheritable = 0;
 	return caps_set(&c);
@@ -105,10 +124,10 @@ static int caps_keep(uint64_t keep)
 
 /* Needs CAP_SETPCAP. Whoever lacks it is left with a bounding set that
  * no_new_privs makes meaningless later on. */
-static int bounding_keep(uint64_t keep)
+static int bounding_keep(const struct task *t)
 {
 	for (unsigned cap = 0; cap < 64; cap++) {
-		if (keep >> cap & 1 || prctl(PR_CAPBSET_READ, cap) != 1)
+		if (t->keep >> cap & 1 || prctl(PR_CAPBSET_READ, cap) != 1)
 			continue;
 		if (prctl(PR_CAPBSET_DROP, cap))
 			return -errno;
@@ -116,42 +135,14 @@ static int bounding_keep(uint64_t keep)
 	return 0;
 }
 
-static int ambient_clear(uint64_t keep)
+static int ambient_clear(const struct task *t)
 {
-	(void)keep;
+	(void)t;
 	return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) ?
 	       -errno : 0;
 }
 
-/* --- tables of steps --- */
-
-struct step {
-	const char *what;
-	int (*take)(uint64_t keep);	/* 0, or -errno */
-	uint64_t keep;			/* capabilities */
-	bool required;
-};
-
-static void take_steps(const struct step *step, unsigned cnt)
-{
-	for (unsigned i = 0; i < cnt; i++) {
-		int rc = step[i].take(step[i].keep);
-
-		if (!rc)
-			continue;
-		if (step[i].required)
-			die("Sandbox: %s: %s", step[i].what, strerror(-rc));
-		debug("Sandbox: %s: %s", step[i].what, strerror(-rc));
-	}
-}
-
-/* --- initial --- */
-
-static const struct step initial[] = {
-	{ "ambient capabilities", ambient_clear, 0,	     false },
-	{ "bounding set",	  bounding_keep, CAPS_SETUP, false },
-	{ "capabilities",	  caps_keep,	 CAPS_SETUP, true },
-};
+/* --- descriptors --- */
 
 /* Before Linux 5.9, or where a filter older than that is in force. Without
  * /proc to list them, those up to the limit. */
@@ -185,27 +176,42 @@ static int close_from(unsigned first, unsigned last)
 						   -errno;
 }
 
-void sandbox_descriptors(int keep, int keep2)
+/* The lowest of them from @first on, or -1. */
+static int next_kept(const int *keep, unsigned cnt, unsigned first)
 {
-	int sorted[] = { MIN(keep, keep2), MAX(keep, keep2) };
-	unsigned first = STDERR_FILENO + 1;
-	int rc = 0;
+	int next = -1;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(sorted); i++) {
-		if (sorted[i] < (int)first)
-			continue;
-		rc = close_from(first, (unsigned)sorted[i] - 1);
-		first = (unsigned)sorted[i] + 1;
+	for (unsigned i = 0; i < cnt; i++)
+		if (keep[i] >= (int)first && (next < 0 || keep[i] < next))
+			next = keep[i];
+	return next;
+}
+
+void sandbox_descriptors_but(const int *keep, unsigned cnt)
+{
+	unsigned first = STDERR_FILENO + 1;
+	int rc = 0, next;
+
+	while ((next = next_kept(keep, cnt, first)) >= 0) {
+		rc = close_from(first, (unsigned)next - 1) ?: rc;
+		first = (unsigned)next + 1;
 	}
 	rc = close_from(first, UINT_MAX) ?: rc;
 	if (rc)
 		warn("Couldn't close descriptors: %s", strerror(-rc));
 }
 
-void sandbox_initial(int keep_fd)
+void sandbox_descriptors(int keep, int keep2)
 {
-	take_steps(initial, ARRAY_SIZE(initial));
-	sandbox_descriptors(keep_fd, -1);
+	const int both[] = { keep, keep2 };
+
+	sandbox_descriptors_but(both, ARRAY_SIZE(both));
+}
+
+static int descriptors_close(const struct task *t)
+{
+	sandbox_descriptors(t->req->fd, -1);
+	return 0;
 }
 
 /* --- identity --- */
@@ -287,15 +293,13 @@ static void identity_nobody(struct identity *id)
 	id->gid = pw ? pw->pw_gid : NOBODY;
 }
 
-/* Capabilities survive, for the namespaces we may be about to join: they go at
- * the latest in sandbox_final(). */
-void sandbox_identity(const struct request *req)
+/* Capabilities survive, for the namespaces we may be about to join. */
+static int identity_change(const struct task *t)
 {
 	struct identity id = { geteuid(), getegid() };
-	int rc;
 
-	if (req->runas)
-		identity_runas(&id, req->runas);
+	if (t->req->runas)
+		identity_runas(&id, t->req->runas);
 	else if (!id.uid && in_initial_userns())
 		identity_nobody(&id);
 
@@ -309,15 +313,40 @@ void sandbox_identity(const struct request *req)
 		die("Couldn't set UID to %u: %s%s", id.uid, strerror(errno),
 		    hint(HINT_IDENTITY, errno));
 	prctl(PR_SET_KEEPCAPS, 0, 0, 0, 0);
-	rc = caps_keep(CAPS_SETUP);
-	if (rc)
-		die("Couldn't keep capabilities: %s", strerror(-rc));
+	return 0;
 }
 
-void sandbox_userns(void)
+/* --- namespaces --- */
+
+static int unshared(int flags)
 {
-	if (unshare(CLONE_NEWUSER))
-		debug("Sandbox: user namespace: %s", strerror(errno));
+	return unshare(flags) ? -errno : 0;
+}
+
+static int userns_new(const struct task *t)
+{
+	(void)t;
+	return unshared(CLONE_NEWUSER);
+}
+
+/* Else one could make another one, and have all capabilities in it: much of the
+ * kernel can be reached by nothing else. */
+static int userns_last(const struct task *t)
+{
+	(void)t;
+	return write_file("/proc/sys/user/max_user_namespaces", "0");
+}
+
+static int ipc_new(const struct task *t)
+{
+	(void)t;
+	return unshared(CLONE_NEWIPC);
+}
+
+static int uts_new(const struct task *t)
+{
+	(void)t;
+	return unshared(CLONE_NEWUTS);
 }
 
 /* --- filesystem --- */
@@ -345,13 +374,13 @@ static int root_move(const char *where)
 	return 0;
 }
 
-static int root_empty(const struct request *req)
+static int root_empty(const struct task *t)
 {
 	const char *where;
-	int rc;
+	int rc = unshared(CLONE_NEWNS);
 
-	if (unshare(CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS))
-		return -errno;
+	if (rc)
+		return rc;
 	/* What we do here stays here. */
 	if (mount("", "/", "", MS_PRIVATE | MS_REC, NULL))
 		return -errno;
@@ -363,110 +392,204 @@ static int root_empty(const struct request *req)
 	if (!syscall(SYS_pivot_root, ".", "."))
 		return umount2(".", MNT_DETACH) ? -errno : 0;
 	rc = -errno;
-	return req->chroot_fallback ? root_move(where) : rc;
+	return t->req->chroot_fallback ? root_move(where) : rc;
 }
 
-/* Everything the first version could name, so that any kernel that has
- * Landlock takes it: no file is opened any more. */
-static int landlock_files(void)
+/* --- limits --- */
+
+static bool writes_files(const struct request *req)
 {
-	struct landlock_ruleset_attr attr = {
-		.handled_access_fs = (LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1,
-	};
-	int fd = (int)syscall(SYS_landlock_create_ruleset, &attr, sizeof(attr),
-			      0);
+	struct stat st;
+
+	return req->log_file || req->pcap ||
+	       fstat(STDERR_FILENO, &st) || S_ISREG(st.st_mode);
+}
+
+/* Memory of the guest belongs in no file; there are no processes to be made;
+ * and files do not grow unless we were told to write one. */
+static int limits_lower(const struct task *t)
+{
+	const struct rlimit none = { 0, 0 };
 	int rc = 0;
 
-	if (fd < 0)
-		return -errno;
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    syscall(SYS_landlock_restrict_self, fd, 0))
+	if (setrlimit(RLIMIT_CORE, &none) || setrlimit(RLIMIT_NPROC, &none))
 		rc = -errno;
-	close_keep_errno(&fd);
+	if (!writes_files(t->req) && setrlimit(RLIMIT_FSIZE, &none))
+		rc = -errno;
 	return rc;
 }
 
-void sandbox_filesystem(const struct request *req)
-{
-	int rc = root_empty(req), landlock;
+/* --- the rest --- */
 
-	if (!rc)
-		return;
-	debug("Sandbox: empty root filesystem: %s", strerror(-rc));
-	landlock = landlock_files();
-	if (!landlock)
-		return;
-	debug("Sandbox: Landlock: %s; the filesystem stays visible",
-	      strerror(-landlock));
+static int landlock(const struct task *t)
+{
+	(void)t;
+	return landlock_close();
 }
 
-/* All that this kernel's version knows of is denied, but for one thing. */
-int sandbox_read_below(int dir_fd)
+static int no_new_privs(const struct task *t)
 {
-	static const uint8_t rights[] = { 0, 13, 14, 15, 15, 16 };
-	int abi = (int)syscall(SYS_landlock_create_ruleset, NULL, 0,
-			       LANDLOCK_CREATE_RULESET_VERSION);
-	struct landlock_ruleset_attr attr = { 0 };
-	struct landlock_path_beneath_attr below = {
-		.allowed_access = LANDLOCK_ACCESS_FS_READ_FILE,
-		.parent_fd = dir_fd,
-	};
-	int fd, rc = 0;
-
-	if (abi < 1)
-		return -errno;
-	abi = MIN(abi, (int)ARRAY_SIZE(rights) - 1);
-	attr.handled_access_fs = ((uint64_t)1 << rights[abi]) - 1;
-	fd = (int)syscall(SYS_landlock_create_ruleset, &attr,
-			  sizeof(attr.handled_access_fs), 0);
-	if (fd < 0)
-		return -errno;
-	if (syscall(SYS_landlock_add_rule, fd, LANDLOCK_RULE_PATH_BENEATH,
-		    &below, 0) ||
-	    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
-	    syscall(SYS_landlock_restrict_self, fd, 0))
-		rc = -errno;
-	close_keep_errno(&fd);
-	return rc;
-}
-
-/* --- final --- */
-
-static int no_new_privs(uint64_t keep)
-{
-	(void)keep;
+	(void)t;
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ? -errno : 0;
 }
 
-static int undumpable(uint64_t keep)
+static int undumpable(const struct task *t)
 {
-	(void)keep;
+	(void)t;
 	return prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) ? -errno : 0;
 }
 
-static const struct step final[] = {
-	{ "ambient capabilities", ambient_clear, 0, false },
-	{ "bounding set",	  bounding_keep, 0, false },
-	{ "capabilities",	  caps_keep,	 0, true },
-	{ "no_new_privs",	  no_new_privs,	 0, true },
-	{ "not dumpable",	  undumpable,	 0, true },
-};
-
-static const struct step agent[] = {
-	{ "ambient capabilities", ambient_clear, 0, false },
-	{ "bounding set",	  bounding_keep, 0, false },
-	{ "capabilities",	  caps_keep, CAP(NET_BIND_SERVICE), true },
-	{ "no_new_privs",	  no_new_privs,	 0, true },
-	{ "not dumpable",	  undumpable,	 0, true },
-};
-
-void sandbox_final(void)
+static int calls_probe(const struct task *t)
 {
-	take_steps(final, ARRAY_SIZE(final));
+	(void)t;
+	return seccomp_probe();
+}
+
+/* Where it is not to be had, calls_probe() has said so. */
+static int calls_keep(const struct task *t)
+{
+	unsigned lists = t->who;
+
+	if (seccomp_probe())
+		return 0;
+	if (t->who & DAEMON && t->req->log_file)
+		lists |= LOG_FILE;
+	if (t->who & DAEMON && t->req->pcap)
+		lists |= PCAP;
+	if (t->who & PASTA)
+		lists |= t->req->netns || t->req->pid ? NETNS : COMMAND;
+	return seccomp_close(lists);
+}
+
+/* --- all steps --- */
+
+enum must { REQUIRED, WELCOME };
+
+/* Capabilities kept are those of each process; system calls kept are those
+ * its files have named in SYSCALLS(). */
+static const struct step {
+	enum sandbox_stage stage;
+	unsigned who;
+	enum must must;
+	const char *what;
+	int (*take)(const struct task *t);	/* 0, or -errno */
+	uint64_t keep;				/* capabilities */
+} steps[] = {
+	{ SANDBOX_INITIAL, DAEMON, WELCOME, "ambient capabilities",
+	  ambient_clear, 0 },
+	{ SANDBOX_INITIAL, DAEMON, WELCOME, "bounding set",
+	  bounding_keep, CAPS_SETUP },
+	{ SANDBOX_INITIAL, DAEMON, REQUIRED, "capabilities",
+	  caps_keep, CAPS_SETUP },
+	{ SANDBOX_INITIAL, DAEMON, REQUIRED, "inherited descriptors",
+	  descriptors_close, 0 },
+
+	{ SANDBOX_IDENTITY, DAEMON, REQUIRED, "user and group",
+	  identity_change, 0 },
+	{ SANDBOX_IDENTITY, DAEMON, REQUIRED, "capabilities",
+	  caps_keep, CAPS_SETUP },
+
+	/* pasta's: netns.c, as it may be somebody else's */
+	{ SANDBOX_NAMESPACE, PASST, WELCOME, "user namespace",
+	  userns_new, 0 },
+	{ SANDBOX_NAMESPACE, PASST, WELCOME, "no more user namespaces",
+	  userns_last, 0 },
+	{ SANDBOX_NAMESPACE, PASST, REQUIRED, "capabilities",
+	  caps_keep, CAPS_MOUNT },
+	{ SANDBOX_NAMESPACE, PASTA, REQUIRED, "capabilities",
+	  caps_keep, CAPS_MOUNT | CAPS_NETNS },
+
+	{ SANDBOX_FILES, DAEMON | AGENT, WELCOME, "IPC namespace",
+	  ipc_new, 0 },
+	{ SANDBOX_FILES, DAEMON | AGENT, WELCOME, "UTS namespace",
+	  uts_new, 0 },
+	{ SANDBOX_FILES, DAEMON | AGENT, WELCOME, "empty root filesystem",
+	  root_empty, 0 },
+
+	{ SANDBOX_FINAL, EVERYBODY, WELCOME, "ambient capabilities",
+	  ambient_clear, 0 },
+	{ SANDBOX_FINAL, EVERYBODY, WELCOME, "bounding set",
+	  bounding_keep, 0 },
+	{ SANDBOX_FINAL, DAEMON | READER, REQUIRED, "capabilities",
+	  caps_keep, 0 },
+	{ SANDBOX_FINAL, AGENT, REQUIRED, "capabilities",
+	  caps_keep, CAP(NET_BIND_SERVICE) },
+	{ SANDBOX_FINAL, EVERYBODY, REQUIRED, "no_new_privs",
+	  no_new_privs, 0 },
+	/* The reader's: sandbox_read_below() */
+	{ SANDBOX_FINAL, DAEMON | AGENT, WELCOME, "Landlock",
+	  landlock, 0 },
+	{ SANDBOX_FINAL, EVERYBODY, REQUIRED, "not dumpable",
+	  undumpable, 0 },
+	{ SANDBOX_FINAL, EVERYBODY, WELCOME, "system call filter",
+	  calls_probe, 0 },
+
+	/* Not before stderr is what it will be */
+	{ SANDBOX_RUNNING, EVERYBODY, WELCOME, "limits",
+	  limits_lower, 0 },
+	{ SANDBOX_RUNNING, EVERYBODY, REQUIRED, "system call filter",
+	  calls_keep, 0 },
+};
+
+static char missing[512];	/* what was welcome and denied */
+
+/* Whoever has no capability loses nothing by keeping bounds of it. */
+static void step_denied(const struct step *s, int rc)
+{
+	size_t len = strlen(missing);
+
+	debug("Sandbox: %s: %s", s->what, strerror(-rc));
+	if (s->take == bounding_keep || s->take == ambient_clear)
+		return;
+	snprintf(missing + len, sizeof(missing) - len, "%s%s (%s)",
+		 len ? ", " : "", s->what, strerror(-rc));
+}
+
+static void stage_take(enum sandbox_stage stage, unsigned who,
+		       const struct request *req)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
+		const struct step *s = &steps[i];
+		const struct task task = { req, who, s->keep };
+		int rc;
+
+		if (s->stage != stage || !(s->who & who))
+			continue;
+		rc = s->take(&task);
+		if (!rc)
+			continue;
+		if (s->must == REQUIRED)
+			die("Sandbox: %s: %s", s->what, strerror(-rc));
+		step_denied(s, rc);
+	}
+}
+
+static void report(void)
+{
+	if (*missing)
+		info("Sandbox: closed, but without: %s", missing);
+	else
+		debug("Sandbox: closed, nothing missing");
+}
+
+void sandbox_take(enum sandbox_stage stage, const struct request *req)
+{
+	stage_take(stage, req->mode == MODE_PASTA ? PASTA : PASST, req);
+	if (stage == SANDBOX_FINAL)
+		report();
 }
 
 void sandbox_agent(const struct request *req)
 {
-	sandbox_filesystem(req);
-	take_steps(agent, ARRAY_SIZE(agent));
+	stage_take(SANDBOX_FILES, AGENT, req);
+	stage_take(SANDBOX_FINAL, AGENT, req);
+	stage_take(SANDBOX_RUNNING, AGENT, req);
+}
+
+void sandbox_reader(void)
+{
+	static const struct request none = { .fd = -1 };
+
+	stage_take(SANDBOX_FINAL, READER, &none);
+	stage_take(SANDBOX_RUNNING, READER, &none);
 }

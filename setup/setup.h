@@ -213,11 +213,11 @@ void netns_watch_handle(struct ev ev, uint32_t events);	/* EV_NETNS */
 void netns_watch_expire(uint32_t timer_id);	/* TIMER_NETNS_WATCH */
 
 /* resolv_watch.c: the host's resolvers change; the resolver module is told.
- * Open while there are files; confine when the filesystem is gone. */
+ * Open while there are files; confine, a process of its own with what was
+ * opened, when the filesystem is gone. */
 void resolv_watch_open(const char *path);
 void resolv_watch_confine(void);
 void resolv_watch_handle(struct ev ev, uint32_t events);	/* EV_RESOLVER */
-void resolv_watch_expire(void);		/* TIMER_RESOLV_WATCH */
 
 /* neigh_watch.c: the host's neighbours, for the neigh module. Call it where the
  * network is the host's. */
@@ -264,16 +264,26 @@ int unix_sock_guest(struct conf *c);
 int unix_sock_control(const struct request *req);
 
 /* --- acting: sandbox.c --- */
-void sandbox_initial(int keep_fd);	/* before options act: caps, inherited fds */
-void sandbox_descriptors(int keep, int keep2);	/* closes all but stdio; or -1 */
-void sandbox_identity(const struct request *req);	/* uid, gid */
-void sandbox_userns(void);	/* VM modes: own user namespace */
-void sandbox_filesystem(const struct request *req);	/* nothing left to open */
-/* From here on files are opened for reading only, and only below @dir_fd. 0, or
- * -errno: nothing has changed. */
-int sandbox_read_below(int dir_fd);
-void sandbox_final(void);	/* no capability, no_new_privs, undumpable */
-/* The same for the agent, who may still bind low ports of its namespace. */
+
+enum sandbox_stage {		/* in this order */
+	SANDBOX_INITIAL,	/* before options act: what we were given */
+	SANDBOX_IDENTITY,	/* uid, gid */
+	SANDBOX_NAMESPACE,	/* VM modes: own user namespace; pasta: in it */
+	SANDBOX_FILES,		/* nothing left to open */
+	SANDBOX_FINAL,		/* nothing left to gain */
+	SANDBOX_RUNNING,	/* no system calls but the loop's own */
+};
+
+void sandbox_take(enum sandbox_stage stage, const struct request *req);
+/* All that is left of it for the agent, who may bind low ports of its
+ * namespace; and for whom resolv_watch.c sends to read a file. */
 void sandbox_agent(const struct request *req);
+void sandbox_reader(void);
+/* Close all but stdio and these, of which any may be -1. */
+void sandbox_descriptors_but(const int *keep, unsigned cnt);
+void sandbox_descriptors(int keep, int keep2);
+/* From here on files are opened for reading only, and only below @dir_fd. 0, or
+ * -errno: nothing has changed. landlock.c */
+int sandbox_read_below(int dir_fd);
 
 #endif

@@ -30,7 +30,7 @@
 
 #include "util.h"
 
-SYSCALLS(ioctl, kill);	/* TIOCGPGRP, TIOCSPGRP; signal 0 */
+SYSCALLS(command: ioctl, kill);	/* TIOCGPGRP, TIOCSPGRP; signal 0 */
 
 static int tty_fd = -1;		/* one of stdio; -1: we are not in foreground */
 static pid_t our_group;

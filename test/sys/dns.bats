@@ -284,11 +284,20 @@ echoed() {	# PROTOCOL ADDRESS
 	DEADLINE_S=$((20 * BED_DEADLINE)) guest_comes_to_ask 3
 }
 
-@test "what is open for reading is the directory of resolv.conf alone" {
+# Directories and files a process has open, but for devices.
+files_open() {	# PID
+	find "/proc/$1/fd" -mindepth 1 -printf '%l\n' |
+		grep ^/ | grep -v '^/dev/' || :
+}
+
+@test "the directory of resolv.conf is open in the process that reads it, alone" {
 	resolv_conf 1
 	pasta_start "${FORWARDING[@]}"
-	dirs=$(find "/proc/$DAEMON/fd" -mindepth 1 -printf '%l\n' |
-		grep ^/ | grep -v '^/dev/' || :)
+	[ -z "$(files_open "$DAEMON")" ]
+	for p in $(daemon_tree); do
+		[ "$(cat "/proc/$p/comm")" != resolv-reader ] || reader=$p
+	done
+	dirs=$(files_open "$reader")
 	echo "$dirs"
 	[ "$dirs" = /etc ] || [ "$dirs" = / ]
 }

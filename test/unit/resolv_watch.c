@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: setup/resolv_watch setup/derive setup/host setup/netlink
- *	  setup/netlink_msg setup/sandbox setup/die setup/hint resolver fwd
- *	  fwd_spec sock agent addr buf conf epoll_ctl log timer util */
+ *	  setup/netlink_msg setup/sandbox setup/seccomp setup/seccomp_debug
+ *	  setup/landlock setup/process setup/leftover setup/die setup/hint
+ *	  resolver fwd fwd_spec sock agent addr buf conf epoll_ctl log timer
+ *	  util */
 /* wrap: sandbox_read_below */
 /* resolv_watch.c - a file that changes, as files do, and what is left to read
  *
@@ -39,15 +41,8 @@ int __wrap_sandbox_read_below(int dir_fd)
 	return has_landlock ? __real_sandbox_read_below(dir_fd) : -ENOSYS;
 }
 
-static void expire(uint32_t id)
-{
-	EQ(id, TIMER_RESOLV_WATCH);
-	resolv_watch_expire();
-}
-
 static const struct loop_hooks hooks = {
 	.handler = { [EV_RESOLVER] = resolv_watch_handle },
-	.expire = expire,
 };
 
 static struct addr address(const char *text)
@@ -328,25 +323,25 @@ TEST(nothing_is_kept_if_no_query_is_redirected)
 	OK(in_child(nothing_wanted));
 }
 
-static void two_kept(void)
+static void one_kept(void)
 {
 	unsigned before = open_fds();
 
 	put(FILE_, FIRST);
 	watch();
-	EQ(open_fds(), before + 2);	/* inotify; the directory, or the file */
+	EQ(open_fds(), before + 1);	/* to the reader */
 }
 
-static void two_kept_without_landlock(void)
+static void one_kept_without_landlock(void)
 {
 	has_landlock = false;
-	two_kept();
+	one_kept();
 }
 
-TEST(one_way_to_read_is_kept_not_two)
+TEST(what_leads_to_files_is_kept_by_the_reader_only)
 {
-	OK(in_child(two_kept));
-	OK(in_child(two_kept_without_landlock));
+	OK(in_child(one_kept));
+	OK(in_child(one_kept_without_landlock));
 }
 
 static bool opens(int dir, const char *path, int flags)

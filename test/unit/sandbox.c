@@ -4,7 +4,8 @@
  * Each test does it in a child, which then looks at itself, or tries what must
  * not work any more. The child fails by its exit status and says where.
  */
-/* links: setup/sandbox setup/die setup/hint log timer util */
+/* links: setup/sandbox setup/seccomp setup/seccomp_debug setup/landlock setup/die
+ *	  setup/hint log timer util */
 #include "setup/setup.h"
 
 #include <errno.h>
@@ -91,15 +92,28 @@ static bool userns_allowed(void)
 
 static const struct request plain = { .fd = -1 };
 
+/* At the start, all but the descriptor the test looks through go. */
+static void start(int keep)
+{
+	struct request req = { .fd = keep };
+
+	sandbox_take(SANDBOX_INITIAL, &req);
+}
+
+static void take(enum sandbox_stage stage)
+{
+	sandbox_take(stage, &plain);
+}
+
 /* As the VM modes do it. */
 static void whole_sandbox(void)
 {
 	OK(file_opens("/etc/passwd"));
-	sandbox_initial(status_fd);
-	sandbox_identity(&plain);
-	sandbox_userns();
-	sandbox_filesystem(&plain);
-	sandbox_final();
+	start(status_fd);
+	take(SANDBOX_IDENTITY);
+	take(SANDBOX_NAMESPACE);
+	take(SANDBOX_FILES);
+	take(SANDBOX_FINAL);
 	OK(no_capability_left());
 	EQ(status_value("NoNewPrivs:"), 1);
 	EQ(prctl(PR_GET_DUMPABLE), 0);
@@ -141,7 +155,7 @@ static void runas(const char *text, uid_t uid, gid_t gid)
 	pid_t pid = fork();
 
 	if (!pid) {
-		sandbox_identity(&req);
+		sandbox_take(SANDBOX_IDENTITY, &req);
 		_exit(getuid() != uid || geteuid() != uid || getgid() != gid ||
 		      getegid() != gid);
 	}
@@ -171,7 +185,7 @@ static int runas_fails(const char *text)
 
 	if (!pid) {
 		dup2(open("/dev/null", O_WRONLY), STDERR_FILENO);
-		sandbox_identity(&req);
+		sandbox_take(SANDBOX_IDENTITY, &req);
 		_exit(0);
 	}
 	waitpid(pid, &status, 0);
@@ -197,7 +211,7 @@ static void initial_only(void)
 	OK(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
 	other = dup2(pair[0], 100);
 	EQ(other, 100);
-	sandbox_initial(pair[1]);
+	start(pair[1]);
 	OK(fcntl(pair[1], F_GETFD) >= 0);
 	OK(fcntl(pair[0], F_GETFD) < 0);
 	OK(fcntl(other, F_GETFD) < 0);
@@ -216,7 +230,7 @@ static void initial_capabilities(void)
 	const unsigned long long no_use = 1ull << CAP_SYS_MODULE |
 		1ull << CAP_SYS_RAWIO | 1ull << CAP_CHOWN | 1ull << CAP_KILL;
 
-	sandbox_initial(status_fd);
+	start(status_fd);
 	EQ(status_value("CapPrm:") & no_use, 0);
 	EQ(status_value("CapEff:") & no_use, 0);
 	EQ(status_value("CapBnd:") & no_use, 0);
@@ -232,36 +246,107 @@ TEST(root_gives_up_at_once_what_set_up_does_not_need)
 	OK(in_child(initial_capabilities, 0));
 }
 
+/* Closed for good, it cannot even look at itself: who waits looks at it, while
+ * it waits for us. */
+static void (*close_for_good)(void);
+static int waits_at;
+
+static void closed(void)
+{
+	struct msghdr none = { 0 };
+
+	start(waits_at);
+	take(SANDBOX_IDENTITY);
+	close_for_good();
+	recvmsg(waits_at, &none, 0);
+}
+
+/* Looked at from outside; true: it got there, and ended when we let it. */
+static bool closed_for_good(void (*how)(void), void (*look)(void))
+{
+	int pair[2], status = -1;
+	char path[64];
+	pid_t pid;
+
+	OK(!socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair));
+	close_for_good = how;
+	waits_at = pair[1];
+	pid = fork();
+	if (!pid) {
+		close_keep_errno(&pair[0]);
+		if (!geteuid() && (setgid(USER) || setuid(USER)))
+			_exit(2);
+		prctl(PR_SET_DUMPABLE, 1);
+		closed();
+		_exit(0);
+	}
+	close_keep_errno(&pair[1]);
+	snprintf(path, sizeof(path), "/proc/%d/status", (int)pid);
+	status_fd = open(path, O_RDONLY | O_CLOEXEC);
+	for (unsigned i = 0; i < 200 && status_value("Seccomp:") != 2; i++)
+		usleep(10000);
+	look();
+	close_keep_errno(&status_fd);
+	close_keep_errno(&pair[0]);
+	return waitpid(pid, &status, 0) == pid && !status;
+}
+
+static void as_agent(void)
+{
+	static const struct request pasta = { .fd = -1, .mode = MODE_PASTA };
+
+	OK(!unshare(CLONE_NEWUSER));
+	sandbox_take(SANDBOX_NAMESPACE, &pasta);
+	sandbox_agent(&pasta);
+}
+
 static void agent_keeps_low_ports(void)
 {
-	sandbox_initial(status_fd);
-	sandbox_identity(&plain);
-	sandbox_userns();
-	sandbox_agent(&plain);
 	EQ(status_value("CapPrm:"), 1ull << CAP_NET_BIND_SERVICE);
 	EQ(status_value("CapEff:"), 1ull << CAP_NET_BIND_SERVICE);
 	EQ(status_value("CapBnd:"), 0);
 	EQ(status_value("CapInh:"), 0);
 	EQ(status_value("NoNewPrivs:"), 1);
-	EQ(prctl(PR_GET_DUMPABLE), 0);
-	OK(!file_opens("/etc/passwd"));
+	EQ(status_value("Seccomp:"), 2);
 }
 
 TEST(the_agent_keeps_the_right_to_bind_low_ports_and_no_other)
 {
 	if (!userns_allowed())
 		SKIP("user namespaces are not allowed here");
-	OK(in_child(agent_keeps_low_ports, geteuid() ? 0 : USER));
+	OK(closed_for_good(as_agent, agent_keeps_low_ports));
+}
+
+static void as_daemon(void)
+{
+	take(SANDBOX_NAMESPACE);
+	take(SANDBOX_FILES);
+	take(SANDBOX_FINAL);
+	take(SANDBOX_RUNNING);
+}
+
+static void daemon_keeps_nothing(void)
+{
+	OK(no_capability_left());
+	EQ(status_value("NoNewPrivs:"), 1);
+	EQ(status_value("Seccomp:"), 2);
+}
+
+TEST(the_daemon_keeps_its_own_system_calls_and_no_capability)
+{
+	if (!userns_allowed())
+		SKIP("user namespaces are not allowed here");
+	OK(closed_for_good(as_daemon, daemon_keeps_nothing));
 }
 
 /* Without capabilities nothing can be mounted: Landlock has to do. Reading
  * /proc goes on working for descriptors that are open. */
 static void no_mount(void)
 {
-	sandbox_initial(status_fd);
+	start(status_fd);
 	OK(file_opens("/etc/passwd"));
-	sandbox_filesystem(&plain);
-	sandbox_final();
+	take(SANDBOX_FILES);
+	take(SANDBOX_FINAL);
 	EQ(status_value("NoNewPrivs:"), 1);
 	OK(!file_opens("/etc/passwd"));
 	OK(!file_opens("/tmp"));
@@ -282,9 +367,9 @@ TEST(where_mounting_is_denied_landlock_keeps_files_closed)
 
 static void no_mount_no_landlock(void)
 {
-	sandbox_initial(status_fd);
-	sandbox_filesystem(&plain);
-	sandbox_final();
+	start(status_fd);
+	take(SANDBOX_FILES);
+	take(SANDBOX_FINAL);
 	EQ(status_value("CapEff:"), 0);
 	EQ(status_value("NoNewPrivs:"), 1);
 	EQ(prctl(PR_GET_DUMPABLE), 0);
