@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* leftover.c - starts that fail, succeed or are killed, and what stays */
-/* links: setup/leftover setup/die setup/hint log timer util */
+/* links: setup/leftover setup/process setup/die setup/hint epoll_ctl log timer util */
 #include "setup/setup.h"
 
 #include <errno.h>
