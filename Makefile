@@ -46,7 +46,8 @@ TOOLS := $(TOOL_SRC:tools/%.c=$(BIN)/%)
 WARN := -Wall -Wextra -Wshadow -Wvla -Wstrict-prototypes -Wmissing-prototypes
 ALL_CFLAGS = -std=c11 -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 $(DEFS) -I. \
 	$(WARN) $(WARN_MORE) $(if $(WERROR),-Werror) \
-	-fPIE -fstack-protector-strong $(SAN_FLAGS) $(CPPFLAGS) $(CFLAGS)
+	-fPIE -fstack-protector-strong -fno-asynchronous-unwind-tables \
+	$(SAN_FLAGS) $(CPPFLAGS) $(CFLAGS) $(COLD)
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
@@ -101,6 +102,10 @@ $(O)/%.o: %.c Makefile
 # Where bytes become numbers, every conversion is written out.
 BASE := $(shell sed -n 's/^base://p' LAYERS)
 $(BASE:%=$(O)/%.o) $(O)/wire/%.o: WARN_MORE := -Wconversion
+
+# What runs once, or for whoever types, may be slow, and is rather small. The
+# tables for unwinding, of a program that never does, are in what -g adds.
+$(O)/setup/%.o $(O)/control/%.o: COLD := $(if $(filter -O2,$(CFLAGS)),-Os)
 
 # Only what prints the version is compiled again when it changes.
 VERSIONED := $(O)/passt.o $(TOOL_SRC:%.c=$(O)/%.o)
@@ -212,8 +217,10 @@ tidy: $(O)/seccomp_calls.h	## clang-tidy, as .clang-tidy says
 	clang-tidy --quiet $(SRC) -- -std=c11 -D_GNU_SOURCE -DVERSION='""' \
 		-I. -I$(O)
 
-sizes:	## files, functions and headers worth a look
+sizes: $(BIN)/passt	## what is large: files, functions, the program
 	@tools/sizes
+	@strip -o $(O)/passt.stripped $<
+	@wc -c <$(O)/passt.stripped | sed 's/$$/ bytes: passt, stripped/'
 
 # --- documents, from the same rows as the parser ---------------------------
 

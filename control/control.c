@@ -66,9 +66,9 @@ static const size_t part_len[] = {
 };
 
 static int listen_fd = -1;
+static int client_fd = -1;		/* -1: NOBODY */
 
 static struct {
-	int fd;				/* -1: NOBODY */
 	int pid;
 	uint64_t heard_ms;		/* of its last sign of life */
 
@@ -82,7 +82,7 @@ static struct {
 	uint32_t rules_left;
 	struct fwd_table next[TABLES];
 	char why[CTL_WHY_MAX];		/* it cannot be taken */
-} client = { .fd = -1 };
+} client;
 
 static bool has_table(unsigned i)
 {
@@ -136,7 +136,7 @@ static bool is_told(void)
 static int tell(void)
 {
 	while (!is_told()) {
-		ssize_t n = send(client.fd, client.told + client.told_cnt,
+		ssize_t n = send(client_fd, client.told + client.told_cnt,
 				 client.told_len - client.told_cnt,
 				 MSG_DONTWAIT | MSG_NOSIGNAL);
 
@@ -271,7 +271,7 @@ static int hear(void)
 {
 	while (client.part != PART_END) {
 		uint8_t buf[4096];
-		ssize_t n = recv(client.fd, buf, sizeof(buf), MSG_DONTWAIT);
+		ssize_t n = recv(client_fd, buf, sizeof(buf), MSG_DONTWAIT);
 		struct rd r = rd_init(buf, n > 0 ? (size_t)n : 0);
 		int rc;
 
@@ -301,7 +301,7 @@ static void tell_why(void)
 	size_t len = strlen(client.why);
 
 	client.why[len] = '\n';		/* in place of the NUL */
-	send(client.fd, client.why, len + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+	send(client_fd, client.why, len + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 static void client_end(int rc)
@@ -314,8 +314,8 @@ static void client_end(int rc)
 		debug("Control: process %d has been served%s%s", client.pid,
 		      rc ? ": " : "", rc ? strerror(-rc) : "");
 	}
-	loop_del(client.fd);
-	close_keep_errno(&client.fd);
+	loop_del(client_fd);
+	close_keep_errno(&client_fd);
 	timer_cancel(TIMER_CONTROL);
 }
 
@@ -360,7 +360,7 @@ static int peer_pid(int fd)
 
 static void client_new(int fd)
 {
-	client.fd = fd;
+	client_fd = fd;
 	client.pid = peer_pid(fd);
 	client.heard_ms = clock_ms();
 	client.part = PART_PIF;
@@ -370,7 +370,7 @@ static void client_new(int fd)
 	info("Control: process %d has connected", client.pid);
 	if (loop_add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 		     (struct ev) { .kind = EV_CONTROL, .slot = SLOT_CLIENT })) {
-		close_keep_errno(&client.fd);
+		close_keep_errno(&client_fd);
 		return;
 	}
 	client_serve();
@@ -379,7 +379,7 @@ static void client_new(int fd)
 /* Those who wait, one after the other. */
 static void accept_next(void)
 {
-	while (client.fd < 0) {
+	while (client_fd < 0) {
 		int fd = accept4(listen_fd, NULL, NULL,
 				 SOCK_NONBLOCK | SOCK_CLOEXEC);
 
@@ -398,16 +398,16 @@ static void accept_next(void)
 void control_handle(struct ev ev, uint32_t events)
 {
 	(void)events;
-	if (ev.slot == SLOT_LISTENER && client.fd >= 0)
+	if (ev.slot == SLOT_LISTENER && client_fd >= 0)
 		watch_patience();
-	else if (client.fd >= 0)
+	else if (client_fd >= 0)
 		client_serve();
 	accept_next();
 }
 
 void control_expire(void)
 {
-	if (client.fd >= 0 && is_in_the_way())
+	if (client_fd >= 0 && is_in_the_way())
 		client_end(refuse("no sign of life for %d seconds",
 				  PATIENCE_MS / 1000));
 	accept_next();

@@ -35,13 +35,19 @@ static const struct {
 
 /* --- words --- */
 
+static const struct request nothing_said = {
+	.netmask_len = -1,
+	.level = LOG_LVL_INFO,
+	.fd = -1,
+	.net = { { .prefix_len = -1 }, { .prefix_len = -1 } },
+};
+
 static void undo(struct scan *s, enum opt_id id)
 {
-	static const struct request defaults = { .fd = -1 };
 	const struct opt *o = option(id);
 
 	memcpy((char *)s->req + o->dest.off,
-	       (const char *)&defaults + o->dest.off, o->dest.size);
+	       (const char *)&nothing_said + o->dest.off, o->dest.size);
 	s->given[id] = false;
 }
 
@@ -335,13 +341,6 @@ static void settle(struct scan *s)
 	if (!vm && !req->pid && !req->netns)
 		req->foreground = true;
 }
-
-static const struct request nothing_said = {
-	.netmask_len = -1,
-	.level = LOG_LVL_INFO,
-	.fd = -1,
-	.net = { { .prefix_len = -1 }, { .prefix_len = -1 } },
-};
 
 bool cmdline_parse(struct request *req, int argc, char **argv,
 		   char err[ERR_MAX])

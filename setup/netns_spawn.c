@@ -45,11 +45,11 @@
 
 static void host_name_set(const char *wanted)
 {
-	char name[HOST_NAME_LEN + 1], old[HOST_NAME_LEN + 1] = "";
+	char ours[HOST_NAME_LEN + 1] = "pasta-";
+	const char *name = wanted ? wanted : ours;
 
-	gethostname(old, HOST_NAME_LEN);
-	snprintf(name, sizeof(name), "%s%s", wanted ? "" : "pasta-",
-		 wanted ? wanted : old);
+	/* What does not fit is left out. */
+	gethostname(ours + strlen(ours), HOST_NAME_LEN - strlen(ours));
 	if (sethostname(name, strlen(name)))
 		warn("Couldn't set host name %s: %s", name, strerror(errno));
 }
