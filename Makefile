@@ -105,7 +105,8 @@ $(BASE:%=$(O)/%.o) $(O)/wire/%.o: WARN_MORE := -Wconversion
 
 # What runs once, or for whoever types, may be slow, and is rather small. The
 # tables for unwinding, of a program that never does, are in what -g adds.
-$(O)/setup/%.o $(O)/control/%.o: COLD := $(if $(filter -O2,$(CFLAGS)),-Os)
+$(O)/setup/%.o $(O)/control/%.o $(O)/services/dhcp%.o $(O)/services/n%.o \
+	$(O)/fwd_spec.o $(O)/agent.o: COLD := $(if $(filter -O2,$(CFLAGS)),-Os)
 
 # Only what prints the version is compiled again when it changes.
 VERSIONED := $(O)/passt.o $(TOOL_SRC:%.c=$(O)/%.o)
