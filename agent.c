@@ -220,8 +220,8 @@ static int answer_wait(uint32_t want, int *fd, unsigned *cnt, int *error)
 
 int agent_open(const struct sock_req *req)
 {
-	int fd[AGENT_BATCH] = { 0 }, error, r;
-	unsigned cnt;
+	int fd[AGENT_BATCH] = { 0 }, error = 0, r;
+	unsigned cnt = 0;
 	uint32_t seq;
 
 	if (!agent_there())
@@ -250,8 +250,8 @@ static void pool_refill(struct pool *p, enum sock_kind kind, enum fam fam,
 /* The pool is empty, and a connection needs a socket now. */
 static int pool_wait(struct pool *p, enum sock_kind kind, enum fam fam)
 {
-	int fd[AGENT_BATCH] = { 0 }, error, r;
-	unsigned cnt;
+	int fd[AGENT_BATCH] = { 0 }, error = 0, r;
+	unsigned cnt = 0;
 
 	pool_refill(p, kind, fam, 0);
 	if (!p->pending)
@@ -296,8 +296,8 @@ int agent_wait(void)
 
 void agent_handle(struct ev ev, uint32_t events)
 {
-	int fd[AGENT_BATCH] = { 0 }, error, r;
-	unsigned cnt;
+	int fd[AGENT_BATCH] = { 0 }, error = 0, r;
+	unsigned cnt = 0;
 
 	(void)ev;
 	(void)events;

@@ -63,7 +63,7 @@ struct flow_ops {
 	void (*event)(struct flow *f, unsigned side, uint32_t events);
 };
 
-void flow_init(const struct flow_ops ops[FLOW_TYPE_COUNT]);
+void flow_init(const struct flow_ops rows[FLOW_TYPE_COUNT]);
 
 /* A zeroed slot, not in the hash, of generation unlike the last; NULL: table
  * full (counted). flow_free() takes it out of hash, lists and wheel; sockets
@@ -80,7 +80,7 @@ unsigned flow_count(enum flow_type type);
 void flow_hash_insert(struct flow *f, unsigned side);
 void flow_hash_remove(struct flow *f, unsigned side);
 /* Exact match of (pif, protocol, ours, theirs, ports); *side when not NULL. */
-struct flow *flow_find(uint8_t proto, const struct side *key, unsigned *side);
+struct flow *flow_find(uint8_t proto, const struct side *want, unsigned *side);
 /* The 64-bit keyed hash of a side: also the secret of RFC 6528. */
 uint64_t flow_hash(uint8_t proto, const struct side *s);
 

@@ -20,6 +20,7 @@
  */
 #include "neigh.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -110,6 +111,7 @@ static void pin(const struct addr *a)
 	if (addr_is_unspec(a) || lookup(a))
 		return;
 	e = insert(a, &conf.our_mac);
+	assert(e);	/* these are the first */
 	e->pinned = true;
 }
 

@@ -248,7 +248,7 @@ static int ping_send(struct ping *g, const struct packet *p)
 {
 	const struct side *host = &g->flow.side[SIDE_TGT];
 	struct iovec iov[1 + PIECES_MAX] = { {
-		(void *)(uintptr_t)p->l4.p, ECHO_HLEN,
+		(void *)p->l4.p, ECHO_HLEN,
 	} };
 	unsigned pieces = view_iov(&p->payload, iov + 1, PIECES_MAX);
 	union sockaddr_any sa;

@@ -86,7 +86,7 @@ int tap_attach(int fd, bool vnet, const struct link_caps *caps,
 	       const struct link_hooks *hooks);
 /* stream.c: one of the two is -1. A listening socket accepts one client at a
  * time; a connected one is the only client there will be. */
-int stream_attach(int listen_fd, int fd, bool one_off,
+int stream_attach(int server, int fd, bool one_off,
 		  const struct link_hooks *hooks);
 
 /* pcap.c: 0, or -errno. Checksums are complete in the capture. */

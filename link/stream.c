@@ -97,6 +97,7 @@ static unsigned stream_reserve(struct frame *f, unsigned want, size_t hdr_len,
 			       size_t room)
 {
 	size_t need, space;
+	struct piece *tail;
 	uint8_t *p;
 	unsigned n;
 
@@ -107,7 +108,8 @@ static unsigned stream_reserve(struct frame *f, unsigned want, size_t hdr_len,
 		if (!tx_room(need))
 			return 0;
 	}
-	p = tx + tx_tail(&space)->end;
+	tail = tx_tail(&space);
+	p = tx + tail->end;
 	n = (unsigned)MIN(want, space / need);
 	for (unsigned i = 0; i < n; i++, p += need) {
 		f[i].hdr = p + LEN_SIZE;

@@ -188,6 +188,7 @@ static bool in_initial_userns(void)
 
 	if (read_file("/proc/self/uid_map", text, sizeof(text)) < 0)
 		return false;
+	/* NOLINTNEXTLINE(cert-err34-c): the kernel's numbers fit */
 	return sscanf(text, "%lu %lu %lu", &inside, &outside, &count) == 3 &&
 	       !inside && !outside && count == UINT32_MAX &&
 	       !strchr(strchrnul(text, '\n'), ' ');

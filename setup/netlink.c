@@ -74,7 +74,7 @@ int netlink_send(int fd, const uint8_t *p, size_t len)
 /* One datagram, from the kernel and nobody else. */
 int netlink_receive(int fd, struct rd *d)
 {
-	struct sockaddr_nl from;
+	struct sockaddr_nl from = { 0 };
 	socklen_t len;
 	ssize_t n;
 

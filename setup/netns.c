@@ -370,7 +370,7 @@ static void report_receive(struct report *rep, int sock, int fd[2])
 
 static void agent_result(struct netns *ns, struct conf *c, int sock)
 {
-	struct report rep;
+	struct report rep = { 0 };
 	int fd[2] = { -1, -1 };
 
 	report_receive(&rep, sock, fd);

@@ -360,6 +360,7 @@ static void ephemeral_range(void)
 	theirs.ephemeral_last = 65535;
 	if (read_file("/proc/sys/net/ipv4/ip_local_port_range", text,
 		      sizeof(text)) < 0 ||
+	    /* NOLINTNEXTLINE(cert-err34-c): the kernel's numbers fit */
 	    sscanf(text, "%u %u", &first, &last) != 2 || first > last ||
 	    last > UINT16_MAX) {
 		fprintf(stderr, "pesto: cannot read the range of ephemeral "

@@ -830,6 +830,7 @@ static int run_bulk(void)
 {
 	double secs;
 
+	/* NOLINTNEXTLINE(bugprone-sizeof-expression): it is an array of pointers */
 	bulk = calloc(opt.conns, sizeof(*bulk));
 	if (!bulk)
 		fail("calloc");

@@ -495,6 +495,7 @@ static void commit_tcp(const struct frame *f, const struct pieces *p)
 		return;
 	}
 	if (s.flags & TCP_FLAG_SYN)
+		/* NOLINTNEXTLINE(bugprone-signed-char-misuse): -1 is meant */
 		c->daemon_ws = s.ws;
 	if (!c->irs_known)
 		fail("connection %u: no SYN yet", conn_idx(c));

@@ -170,7 +170,7 @@ TEST(a_slot_freed_by_work_is_not_reused_by_later_work_of_that_turn)
 
 TEST(free_slots_are_taken_last_in_first_out)
 {
-	struct flow *f[8];
+	struct flow *f[8] = { NULL };
 	uint32_t idx;
 
 	start();

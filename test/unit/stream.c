@@ -401,7 +401,7 @@ static void start_server(bool one_off)
 	turns(1);
 	server = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	name = (struct sockaddr_un) { .sun_family = AF_UNIX };
-	bind(server, (void *)&name, sizeof(sa_family_t)); /* autobind */
+	EQ(bind(server, (void *)&name, sizeof(sa_family_t)), 0); /* autobind */
 	getsockname(server, (void *)&name, &len);
 	listen(server, 0);
 	received = ups = writables = 0;
@@ -414,7 +414,7 @@ static int come(void)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
 
-	connect(fd, (void *)&name, sizeof(sa_family_t) + 6);
+	EQ(connect(fd, (void *)&name, sizeof(sa_family_t) + 6), 0);
 	return fd;
 }
 
