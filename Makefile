@@ -53,9 +53,9 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 
 .PHONY: all static check check-kernel check-cross lint check-unit \
-	check-guest check-sys bench fuzz fuzz-run cov tidy sizes doc install \
+	check-guest check-sys bench fuzz fuzz-run cov sizes doc install \
 	clean help FORCE install-completion check-sim check-clients \
-	bench-start
+	bench-start analyze
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -214,9 +214,8 @@ cov:	## line coverage of check-unit and check-guest, per file
 		/^Lines/ && f ~ /\.c$$/ { printf "%6.1f%%  %s\n", $$2, f; \
 		f = "" }' | sort -n
 
-tidy: $(O)/seccomp_calls.h	## clang-tidy, as .clang-tidy says
-	clang-tidy --quiet $(SRC) -- -std=c11 -D_GNU_SOURCE -DVERSION='""' \
-		-I. -I$(O)
+analyze: $(O)/seccomp_calls.h	## gcc's analyzer, clang-tidy, cppcheck: all files, or T='files'
+	@test/analyze $(T)
 
 sizes: $(BIN)/passt	## what is large: files, functions, the program
 	@tools/sizes
