@@ -52,10 +52,9 @@ ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now $(SAN_FLAGS) $(CFLAGS) $(LDFLAGS)
 SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 	-fno-omit-frame-pointer)
 
-.PHONY: all static check check-kernel check-cross lint check-unit \
-	check-guest check-sys bench fuzz fuzz-run cov sizes doc install \
-	clean help FORCE install-completion check-sim check-clients \
-	bench-start analyze
+# All that "make help" lists, and what that is made of.
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile) FORCE \
+	fuzz-build fuzz-one install-completion
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -194,14 +193,32 @@ bench-start: all	## what a start costs, alone and in a container
 	@PASST_DIR='$(abspath $(BIN))' test/bench/start
 
 # Findings go to the build folder, seeds are kept with the source.
-FUZZ_SECONDS ?= 60
-fuzz:	## fuzz T=name for FUZZ_SECONDS, with clang
-	@$(MAKE) CC=clang SAN=fuzzer-no-link,address,undefined fuzz-run T=$(T)
+FUZZ_TOTAL ?= 600
+FUZZ_SECONDS ?= 0
+FUZZ_SAN := fuzzer-no-link,address,undefined
+FUZZ_O := build/san-$(subst $(comma),-,$(FUZZ_SAN))
+fuzz:	## fuzz T=target for FUZZ_SECONDS, or for ever; or all, in turns
+	@$(MAKE) CC=clang SAN=$(FUZZ_SAN) $(if $(T),fuzz-one,fuzz-build)
+	$(if $(T),,@while test/fuzz/run $(FUZZ_O) $(FUZZ_TOTAL); do :; done; false)
+
+fuzz-ci:	## fuzz all targets for FUZZ_TOTAL seconds, then fuzz-cov
+	@$(MAKE) CC=clang SAN=$(FUZZ_SAN) fuzz-build
+	@test/fuzz/run $(FUZZ_O) $(FUZZ_TOTAL)
+	@$(MAKE) fuzz-cov
+
+# Half a minute more, with what was found before.
+fuzz-cov:	## lines of each parser that fuzzing reaches
+	@$(MAKE) CC=clang SAN=fuzzer-no-link O=build/fuzz-cov \
+		CFLAGS='-O1 -g -fprofile-instr-generate -fcoverage-mapping' \
+		fuzz-build
+	@test/fuzz/cov build/fuzz-cov 30 $(FUZZ_O)/corpus
 
 $(FUZZ): %: %.o
 	$(CC) $(ALL_LDFLAGS) -fsanitize=fuzzer $(WRAP) -o $@ $(filter %.o,$^)
 
-fuzz-run: $(O)/test/fuzz/$(T)
+fuzz-build: $(FUZZ)
+
+fuzz-one: $(O)/test/fuzz/$(T)
 	@mkdir -p $(O)/corpus/$(T)
 	$< -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(O)/$(T)- \
 		$(O)/corpus/$(T) $(wildcard test/fuzz/corpus/$(T))
