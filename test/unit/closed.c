@@ -196,8 +196,8 @@ static bool reaches(const struct addr *a)
 	bool there = !connect(judge[addr_fam(a)], &own.sa, len) ||
 		     !connect(judge[FAM6], &any6.sa, len6);
 
-	connect(judge[FAM4], &none, sizeof(none));
-	connect(judge[FAM6], &none, sizeof(none));
+	(void)connect(judge[FAM4], &none, sizeof(none));
+	(void)connect(judge[FAM6], &none, sizeof(none));
 	return there;
 }
 

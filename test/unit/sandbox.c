@@ -258,7 +258,7 @@ static void closed(void)
 	start(waits_at);
 	take(SANDBOX_IDENTITY);
 	close_for_good();
-	recvmsg(waits_at, &none, 0);
+	(void)recvmsg(waits_at, &none, 0);
 }
 
 /* Looked at from outside; true: it got there, and ended when we let it. */
