@@ -47,6 +47,8 @@
 #include "log.h"
 #include "util.h"
 
+/* What a user takes for a namespace may be a pipe, which nobody writes to. */
+#define NS_OPEN_FLAGS	(O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 #define VNET_HDR_LEN	12	/* virtio_net_hdr_v1, as vhost-user has it */
 
 #ifndef TUN_F_USO4		/* Linux 6.2 */
@@ -91,7 +93,7 @@ static bool same_namespace(int fd, const char *own)
 
 static void userns_join(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, NS_OPEN_FLAGS);
 
 	if (fd < 0)
 		die("Couldn't open user namespace %s: %s%s", path,
@@ -399,7 +401,7 @@ static const char *netns_path(const struct request *req, char buf[PATH_MAX])
  * allowed to look at the namespace, the other not at the path to it. */
 static int netns_open(const char *path, bool again)
 {
-	int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+	int fd = path ? open(path, NS_OPEN_FLAGS) : -1;
 
 	if (path && fd < 0 && (again || errno == ENOENT))
 		die("Couldn't open network namespace %s: %s%s", path,

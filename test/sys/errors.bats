@@ -242,6 +242,14 @@ full_disk() {
 		--netns "$BED_HOST"
 }
 
+@test "a pipe is not a namespace, and nobody waits for it" {
+	mkfifo -m 666 "$DIR/fifo"
+	ns_fails host "Couldn't enter network namespace $DIR/fifo: Invalid argument (this is not a network namespace)" \
+		--netns "$DIR/fifo"
+	ns_fails host "Couldn't enter user namespace $DIR/fifo: Invalid argument (this is not a user namespace)" \
+		--userns "$DIR/fifo" -- true
+}
+
 @test "a namespace in a directory that is not ours to look at" {
 	mkdir -m 700 "$DIR/closed" "$DIR/closed/of"
 	touch "$DIR/closed/of/netns"
