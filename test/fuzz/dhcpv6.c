@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: services/dhcpv6 services/name link/link link/pcap wire/frame wire/csum
- *	  addr buf conf epoll_ctl log timer util */
+/* links: services/dhcpv6 services/name link/link link/pcap wire/frame
+ *	  wire/frame_str wire/csum addr buf conf epoll_ctl log timer util */
 /* dhcpv6.c - any message of a client; the first byte says how we are configured
  *
  * Where the input has the bytes "SERVERDUID----", they become our DUID, which

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: services/arp link/link link/pcap wire/frame wire/csum addr buf conf
- *	  epoll_ctl log timer util */
+/* links: services/arp link/link link/pcap wire/frame wire/frame_str
+ *	  wire/csum addr buf conf epoll_ctl log timer util */
 /* arp.c - golden questions and answers */
 #include "services/services.h"
 

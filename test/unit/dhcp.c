@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: services/dhcp services/name link/link link/pcap wire/frame wire/csum
- *	  addr buf conf epoll_ctl log timer util */
+/* links: services/dhcp services/name link/link link/pcap wire/frame
+ *	  wire/frame_str wire/csum addr buf conf epoll_ctl log timer util */
 /* dhcp.c - what clients say, and what they hear */
 #include "services/services.h"
 

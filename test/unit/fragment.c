@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: fragment link/link link/pcap wire/frame wire/csum addr buf conf
- *	  epoll_ctl log timer util */
+/* links: fragment link/link link/pcap wire/frame wire/frame_str wire/csum
+ *	  addr buf conf epoll_ctl log timer util */
 /* fragment.c - pieces that a naive receiver can put together again */
 #include "fragment.h"
 

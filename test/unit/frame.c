@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: wire/frame wire/csum addr buf log timer util */
+/* links: wire/frame wire/frame_str wire/csum addr buf log timer util */
 /* frame.c - what is let in, what is kept out and why, what leaves */
 #include "wire/frame.h"
 

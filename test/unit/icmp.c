@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: icmp fragment fwd neigh link/link link/pcap wire/frame wire/csum addr
- *	  buf conf epoll_ctl log timer util */
+/* links: icmp fragment fwd neigh link/link link/pcap wire/frame
+ *	  wire/frame_str wire/csum addr buf conf epoll_ctl log timer util */
 /* icmp.c - golden messages, and errors of real sockets on loopback */
 #include "icmp.h"
 

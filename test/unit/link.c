@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: link/link link/pcap wire/frame wire/csum addr buf conf epoll_ctl
- *	  log timer util */
+/* links: link/link link/pcap wire/frame wire/frame_str wire/csum addr buf
+ *	  conf epoll_ctl log timer util */
 /* link.c - batches in, frames out, whatever the back-end */
 #include "link/link.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: services/ndp services/name link/link link/pcap wire/frame wire/csum
- *	  addr buf conf epoll_ctl log timer util */
+/* links: services/ndp services/name link/link link/pcap wire/frame
+ *	  wire/frame_str wire/csum addr buf conf epoll_ctl log timer util */
 /* ndp.c - golden solicitations and advertisements, and when they come */
 #include "services/services.h"
 

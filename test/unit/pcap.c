@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: link/pcap link/link wire/frame wire/csum addr buf conf epoll_ctl
- *	  log timer util */
+/* links: link/pcap link/link wire/frame wire/frame_str wire/csum addr buf
+ *	  conf epoll_ctl log timer util */
 /* pcap.c - what a capture holds, byte by byte */
 #include <errno.h>
 #include <fcntl.h>

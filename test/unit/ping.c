@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: ping icmp fragment flow fwd neigh link/link link/pcap wire/frame
- *	  wire/csum addr buf conf epoll_ctl log timer util */
+ *	  wire/frame_str wire/csum addr buf conf epoll_ctl log timer util */
 /* wrap: sendmsg recvmsg setsockopt epoll_ctl */
 /* ping.c - requests and replies, with a kernel made of arrays */
 #include "icmp.h"

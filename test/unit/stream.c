@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: link/stream link/link link/pcap wire/frame wire/csum addr buf conf
- *	  epoll_ctl log timer util */
+/* links: link/stream link/link link/pcap wire/frame wire/frame_str wire/csum
+ *	  addr buf conf epoll_ctl log timer util */
 /* stream.c - against a peer that sends in crumbs, or does not read at all */
 #include <errno.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* links: link/tap link/link link/pcap wire/frame wire/csum addr buf conf
- *	  epoll_ctl log timer util */
+/* links: link/tap link/link link/pcap wire/frame wire/frame_str wire/csum
+ *	  addr buf conf epoll_ctl log timer util */
 /* wrap: read write */
 /* tap.c - against the kernel's TCP and UDP behind a real tap device
  *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: udp udp_sock udp_send udp_recv udp_tap udp_error udp_pace flow fwd
- *	  sock neigh icmp fragment link/link link/pcap wire/frame wire/csum addr buf conf
- *	  epoll_ctl log timer util */
+ *	  sock neigh icmp fragment link/link link/pcap wire/frame
+ *	  wire/frame_str wire/csum addr buf conf epoll_ctl log timer util */
 /* udp.c - a guest made of frames, peers made of sockets on loopback
  *
  * To the guest, our loopback is raw_dst(). The namespace, listeners and the
