@@ -52,12 +52,22 @@ void ctl_put_table(struct wr *w, const struct ctl_table *t)
 	wr_be32(w, t->cnt);
 }
 
+/* Whether it would print as a part of a line. */
+static bool is_line(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 127)
+			return false;
+	return true;
+}
+
 bool ctl_get_table(struct rd *r, struct ctl_table *t)
 {
 	rd_bytes(r, t->name, sizeof(t->name));
 	t->caps = rd_be32(r);
 	t->cnt = rd_be32(r);
-	return rd_ok(r) && memchr(t->name, 0, sizeof(t->name));
+	return rd_ok(r) && memchr(t->name, 0, sizeof(t->name)) &&
+	       is_line(t->name);
 }
 
 void ctl_put_rule(struct wr *w, const struct fwd_rule *r)
@@ -75,14 +85,11 @@ void ctl_put_rule(struct wr *w, const struct fwd_rule *r)
 	wr_u8(w, r->flags);
 }
 
+/* Names of interfaces may well be UTF-8. */
 static bool ifname_ok(const char *name)
 {
-	if (!strcmp(name, ".") || !strcmp(name, ".."))
-		return false;
-	for (; *name; name++)
-		if (*name <= ' ' || *name == '/' || *name == 127)
-			return false;
-	return true;
+	return strcmp(name, ".") && strcmp(name, "..") && !strchr(name, '/') &&
+	       !strchr(name, ' ') && is_line(name);
 }
 
 bool ctl_get_rule(struct rd *r, struct fwd_rule *rule)

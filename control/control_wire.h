@@ -53,7 +53,7 @@ void ctl_put_update(struct wr *w, uint8_t pif, const struct fwd_table *t);
 /* NULL, or what is wrong with it. */
 const char *ctl_get_greeting(struct rd *r);
 /* Without the number of the interface, which came before. False: the name does
- * not end. */
+ * not end, or has control characters. */
 bool ctl_get_table(struct rd *r, struct ctl_table *t);
 /* False: the name of the interface is none. Nothing else is judged. */
 bool ctl_get_rule(struct rd *r, struct fwd_rule *rule);

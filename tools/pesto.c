@@ -44,16 +44,24 @@ SYSCALLS(read, write, close, fstat, newfstatat, socket, setsockopt, connect,
 
 static _Noreturn void die(const char *fmt, ...) PRINTF(1, 2);
 
+/* One line, whatever the server or the command line have in it. */
+static void say(const char *fmt, va_list ap)
+{
+	char text[CTL_WHY_MAX + 512];
+
+	vsnprintf(text, sizeof(text), fmt, ap);
+	str_printable(text);
+	fprintf(stderr, "pesto: %s\n", text);
+}
+
 static _Noreturn void die(const char *fmt, ...)
 {
 	va_list ap;
 
 	fflush(stdout);
-	fputs("pesto: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 	exit(EXIT_FAILURE);
 }
 
@@ -217,11 +225,9 @@ static void chat(const char *fmt, ...)
 
 	if (!args.given[OPT_DEBUG])
 		return;
-	fputs("pesto: ", stderr);
 	va_start(ap, fmt);
-	vfprintf(stderr, fmt, ap);
+	say(fmt, ap);
 	va_end(ap);
-	fputc('\n', stderr);
 }
 
 static const char *error_str(int error)

@@ -207,6 +207,17 @@ client_stays() {	# VERB
 	done
 }
 
+@test "what pesto says is one line, without control characters" {
+	local told='basil:s\0\0\0\0\2\0\0\0\200\0\0\0\20\1'
+
+	SOCK=$BED/tmp/$'no\nbody' fails 'no?body'
+	printf "$told\033]0;HOST%0130d" 0 >"$BED/tmp/told"
+	start host socat -U "UNIX-LISTEN:$SOCK" "OPEN:$BED/tmp/told"
+	eventually test -S "$SOCK"
+	fails 'Invalid name of a table'
+	rm -f "$SOCK"
+}
+
 @test "connections that exist go on, callers that wait are served" {
 	started -t 5000-5001
 	serve guest -p 2 :: 5000

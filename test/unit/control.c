@@ -376,6 +376,26 @@ TEST(every_field_of_a_rule_survives_the_way_there_and_back)
 	turns();
 }
 
+TEST(the_name_of_an_interface_may_be_utf_8)
+{
+	struct bytes u = { .len = 0 };
+	uint8_t rule[56];
+	int fd;
+
+	settings(MODE_PASTA);
+	fd = told();
+	memcpy(rule, rule_udp, 56);
+	memcpy(rule + 32, "b\xc3\xbc" "ro", 5);
+	mention(&u, 1, 1);
+	add(&u, rule, 56);
+	finish(&u);
+	say(fd, u.b, u.len);
+	EQ(in_force[0].cnt, 1);
+	STREQ(in_force[0].rule[0].ifname, "b\xc3\xbc" "ro");
+	close(fd);
+	turns();
+}
+
 TEST(tables_not_mentioned_are_emptied_mentioned_twice_appended)
 {
 	struct bytes u = { .len = 0 };
@@ -488,6 +508,8 @@ TEST(a_rule_that_cannot_be_is_refused_with_the_reason)
 	twisted(47, 'x', "interface");
 	twisted(32, '/', "interface");
 	twisted(33, '\n', "interface");
+	twisted(33, ' ', "interface");
+	twisted(33, 127, "interface");
 	twisted(28, 224, "not unicast");
 	twisted(26, 0, "another family");
 }
