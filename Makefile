@@ -68,9 +68,8 @@ $(BIN)/pasta: | $(BIN)/passt
 
 # --- the sandbox's lists of system calls, from the files that make them ------
 
-# Programs that look over another's shoulder need calls of their own: VALGRIND=1
-# makes a build to be run under it. SECCOMP_DEBUG=1: see seccomp_debug.c.
-CALLS_FOR := $(if $(SAN),for sanitizers) $(if $(VALGRIND),for valgrind)
+# SECCOMP_DEBUG=1: see seccomp_debug.c.
+CALLS_FOR := $(if $(SAN),for sanitizers)
 
 $(O)/seccomp_calls.h: tools/mkseccomp $(SRC) $(O)/seccomp_for
 	@mkdir -p $(@D)
