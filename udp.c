@@ -25,6 +25,11 @@
  * one until there was more than a question and an answer, then a long one. To a
  * resolver, question and answer are all there is.
  *
+ * Whoever can send here can make flows, with a source address made up for each.
+ * So they get half of the table, never more: then, as where there is no socket
+ * left, of some that are looked at the one that would end first ends now. What
+ * nobody answered gives way to conversations, and neither keeps out what is new.
+ *
  * Which socket: udp_sock.c; out of it: udp_send.c; into memory: udp_recv.c; to
  * the guest: udp_tap.c; errors: udp_error.c.
  */
@@ -53,6 +58,8 @@ SYSCALLS(setsockopt);
 #define ANSWERED_MS	10000	/* a resolver's flow, once it answered */
 #define IP_DF		0x40	/* in the seventh byte of an IPv4 header */
 #define MTU_ETHERNET	1500u
+#define LOOKS_MAX	64u	/* flows looked at, for one to give way */
+#define CANDIDATES	8u	/* of them those that could */
 
 static unsigned host_mtu[FAM_COUNT];	/* of the interface towards outside */
 
@@ -118,6 +125,41 @@ static uint64_t timeout_ms(const struct udp_flow *u)
 	return conf.udp_timeout_stream_s * UINT64_C(1000);
 }
 
+/* All flows, by number: the one that was looked at last is the last. */
+static struct {
+	uint32_t first, last;
+} queue = { FLOW_NONE, FLOW_NONE };
+
+static struct udp_flow *udp_at(uint32_t idx)
+{
+	return udp_flow(flow_at(idx));
+}
+
+static void queue_append(struct udp_flow *u)
+{
+	uint32_t idx = flow_idx(&u->flow);
+
+	u->before = queue.last;
+	u->behind = FLOW_NONE;
+	if (queue.last != FLOW_NONE)
+		udp_at(queue.last)->behind = idx;
+	else
+		queue.first = idx;
+	queue.last = idx;
+}
+
+static void queue_remove(struct udp_flow *u)
+{
+	if (u->before != FLOW_NONE)
+		udp_at(u->before)->behind = u->behind;
+	else
+		queue.first = u->behind;
+	if (u->behind != FLOW_NONE)
+		udp_at(u->behind)->before = u->before;
+	else
+		queue.last = u->before;
+}
+
 static void udp_end(struct udp_flow *u)
 {
 	flow_debug(&u->flow, "closing, %u and %u datagrams",
@@ -127,6 +169,7 @@ static void udp_end(struct udp_flow *u)
 			udp_sock_at(u->sock)->groups--;
 		udp_sock_put(u->sock);
 	}
+	queue_remove(u);
 	flow_free(&u->flow);
 }
 
@@ -140,6 +183,48 @@ void udp_expire(struct flow *f)
 		timer_set(flow_idx(f), due);
 	else
 		udp_end(u);
+}
+
+/* Whether its end leaves a socket to others. */
+static bool has_own_sock(const struct udp_flow *u)
+{
+	return u->sock != UDP_NONE && udp_sock_at(u->sock)->flows == 1;
+}
+
+/* Of the first in the queue. Those that stay go to its end, so that each is
+ * looked at as often as others. */
+static struct udp_flow *next_to_end(bool of_own_sock)
+{
+	struct udp_flow *first = NULL;
+	uint64_t first_due = TIMER_NEVER;
+
+	for (unsigned looks = 0, seen = 0;
+	     queue.first != FLOW_NONE && looks < LOOKS_MAX &&
+	     seen < CANDIDATES; looks++) {
+		struct udp_flow *u = udp_at(queue.first);
+		uint64_t due = u->last_ms + timeout_ms(u);
+
+		queue_remove(u);
+		queue_append(u);
+		if (of_own_sock && !has_own_sock(u))
+			continue;
+		seen++;
+		if (due < first_due) {
+			first_due = due;
+			first = u;
+		}
+	}
+	return first;
+}
+
+static void give_way(bool for_sock)
+{
+	struct udp_flow *u = next_to_end(for_sock);
+
+	if (!u)
+		return;		/* what is new will be refused, and counted */
+	warn_limit("Too many conversations in datagrams: an old one ends");
+	udp_end(u);
 }
 
 /* The tag of the socket at @side, which may be a listener's. */
@@ -184,10 +269,17 @@ static void tmpl_refresh(struct udp_flow *u)
 	udp_tap_tmpl(&u->tmpl, &u->flow.side[u->tap_side]);
 }
 
+static struct flow *slot_for_flow(void)
+{
+	if (flow_count(FLOW_UDP) >= UDP_FLOWS_MAX)
+		give_way(false);
+	return flow_alloc(FLOW_UDP);
+}
+
 static struct udp_flow *udp_new(const struct side side[2], uint32_t sock,
 				uint32_t listener)
 {
-	struct flow *f = flow_alloc(FLOW_UDP);
+	struct flow *f = slot_for_flow();
 	struct udp_flow *u = udp_flow(f);
 
 	if (!f) {
@@ -210,6 +302,7 @@ static struct udp_flow *udp_new(const struct side side[2], uint32_t sock,
 		tmpl_refresh(u);
 		hash_tap_side(u);
 	}
+	queue_append(u);
 	timer_set(flow_idx(f), u->last_ms + timeout_ms(u));
 	flow_debug(f, "new");
 	return u;
@@ -332,6 +425,13 @@ static enum udp_df df_of(const struct packet *p)
 	return df && len <= host_mtu[fam] ? UDP_DF_PATH : UDP_DF_NOT;
 }
 
+static uint32_t sock_get(struct side side[2])
+{
+	if (!udp_sock_left())
+		give_way(true);
+	return udp_sock_get(side);
+}
+
 static struct udp_flow *start_from_guest(const struct side *ini)
 {
 	struct side side[2] = { *ini };
@@ -341,7 +441,7 @@ static struct udp_flow *start_from_guest(const struct side *ini)
 	if (!verdict_ok(fwd_from_tap(fwd_env(), IPPROTO_UDP, &side[SIDE_INI],
 				     &side[SIDE_TGT])))
 		return NULL;
-	sock = udp_sock_get(side);
+	sock = sock_get(side);
 	if (sock == UDP_NONE)
 		return NULL;
 	u = udp_new(side, sock, UDP_NONE);
@@ -523,7 +623,7 @@ static struct udp_flow *start_from_listener(const struct listener *l,
 				&side[SIDE_INI], &side[SIDE_TGT])))
 		return NULL;
 	if (side[SIDE_TGT].pif != PIF_TAP) {
-		sock = udp_sock_get(side);
+		sock = sock_get(side);
 		if (sock == UDP_NONE)
 			return NULL;
 	}

@@ -27,6 +27,7 @@
 #define UDP_SEGS_MAX	64u	/* of a train: what every kernel takes */
 #define UDP_LEN_MAX	65507u	/* payload: 65535 - 20 - 8 */
 #define UDP_NONE	UINT32_MAX
+#define UDP_FLOWS_MAX	(FLOW_MAX / 2)	/* the others are for connections */
 
 struct udp_flow {
 	struct flow flow;
@@ -35,6 +36,7 @@ struct udp_flow {
 	uint32_t neigh_gen;		/* what tmpl knows of neighbours */
 	uint32_t sock;			/* of SIDE_TGT, or UDP_NONE */
 	uint32_t listener;		/* of SIDE_INI, or UDP_NONE */
+	uint32_t before, behind;	/* udp.c: in the queue, or FLOW_NONE */
 	uint16_t gso_limit[2];		/* by side: see struct udp_dest */
 	uint8_t sent[2];		/* datagrams from there; 255: or more */
 	uint8_t tap_side;		/* or SIDE_NONE: spliced */
@@ -78,6 +80,7 @@ void udp_sock_init(void);
  * UDP_NONE: counted. */
 uint32_t udp_sock_get(struct side side[2]);
 void udp_sock_put(uint32_t idx);
+bool udp_sock_left(void);		/* the table is not full */
 struct udp_sock *udp_sock_at(uint32_t idx);
 struct udp_sock *udp_sock_of_event(struct ev ev);	/* NULL: stale */
 /* Of the socket it sends by: its own, or a listener. */

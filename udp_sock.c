@@ -108,6 +108,11 @@ static struct udp_sock *slot_take(void)
 	return s;
 }
 
+bool udp_sock_left(void)
+{
+	return free_first != UDP_NONE || used_end < SOCKS_MAX;
+}
+
 static void slot_release(struct udp_sock *s)
 {
 	s->flows = 0;

@@ -15,6 +15,7 @@
 #include <netinet/udp.h>
 #include <stdio.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -361,6 +362,50 @@ TEST(many_destinations_of_one_port_are_one_descriptor)
 		expire_all();
 		EQ(fds(), before - 1);
 	}
+}
+
+/* A conversation that both sides have had a say in more than once. */
+static int converse(enum fam fam, unsigned sport, uint16_t *port)
+{
+	int fd = peer(fam, port);
+	uint16_t from = 0;
+
+	for (unsigned i = 0; i < 2; i++) {
+		guest_sends(fam, sport, *port, 10, 1);
+		EQ(peer_gets(fd, &from), 10);
+		peer_sends(fd, fam, from, 10);
+		turns();
+	}
+	mem.cnt = 0;
+	return fd;
+}
+
+TEST(a_flood_takes_half_of_the_table_and_ends_no_conversation)
+{
+	uint16_t port[FAM_COUNT] = { 0 };
+	int fd[FAM_COUNT];
+
+	start(true);
+	EACH_FAM(fam)
+		fd[fam] = converse(fam, GUEST_PORT, &port[fam]);
+	for (unsigned i = 0; i < UDP_FLOWS_MAX + 2000; i++) {
+		guest_sends(i % 2 ? FAM4 : FAM6, 21000 + i / 20000,
+			    1 + i % 20000, 1, 1);
+		if (i % 64 == 0)
+			flow_run_ready();	/* a turn */
+	}
+	EQ(flow_count(FLOW_UDP), UDP_FLOWS_MAX);
+
+	/* What is new begins, what was there goes on. */
+	EACH_FAM(fam) {
+		guest_sends(fam, 29999, port[fam], 20, 1);
+		EQ(peer_gets(fd[fam], NULL), 20);
+		guest_sends(fam, GUEST_PORT, port[fam], 30, 1);
+		EQ(peer_gets(fd[fam], NULL), 30);
+		EQ(flow_count(FLOW_UDP), UDP_FLOWS_MAX);
+		close(fd[fam]);
+	}
+	expire_all();
 }
 
 TEST(a_port_somebody_has_is_replaced)
@@ -828,16 +873,63 @@ TEST(what_the_host_refuses_to_send_is_counted_as_that)
 	}
 }
 
-TEST(datagrams_for_a_full_socket_table_are_dropped)
+/* As many as the table has, and a few besides. */
+static bool many_descriptors(struct rlimit *was)
 {
-	uint64_t dropped;
+	struct rlimit limit;
 
+	getrlimit(RLIMIT_NOFILE, was);
+	limit = *was;
+	limit.rlim_cur = MIN(limit.rlim_max, 20000u);
+	return !setrlimit(RLIMIT_NOFILE, &limit) && limit.rlim_cur == 20000;
+}
+
+TEST(clients_beyond_the_socket_table_replace_others_without_answers)
+{
+	uint16_t port = 0, other = 0;
+	uint64_t dropped;
+	struct rlimit was;
+	unsigned begun;
+	int fd, last;
+
+	if (!many_descriptors(&was))
+		SKIP("needs 20000 descriptors");
 	start(true);
+	fd = converse(FAM4, GUEST_PORT, &port);
+	last = peer(FAM4, &other);
 	dropped = drop_count(DROP_SOCKET) + drop_count(DROP_TABLE_FULL);
 	for (unsigned i = 0; i < 17000; i++)
 		guest_sends(FAM4, 2000 + i, 30000, 1, 1);
-	OK(drop_count(DROP_SOCKET) + drop_count(DROP_TABLE_FULL) > dropped);
+	begun = flow_count(FLOW_UDP);
+	OK(begun < 17000);
+	EQ(drop_count(DROP_SOCKET) + drop_count(DROP_TABLE_FULL), dropped);
+	guest_sends(FAM4, 60000, other, 20, 1);
+	EQ(peer_gets(last, NULL), 20);
+	guest_sends(FAM4, GUEST_PORT, port, 30, 1);
+	EQ(peer_gets(fd, NULL), 30);
+	EQ(flow_count(FLOW_UDP), begun);
+	close(fd);
+	close(last);
 	turns();
+	expire_all();
+	setrlimit(RLIMIT_NOFILE, &was);
+}
+
+TEST(datagrams_without_a_descriptor_left_are_dropped)
+{
+	struct rlimit was, none;
+	uint64_t dropped;
+
+	start(true);
+	dropped = drop_count(DROP_SOCKET);
+	getrlimit(RLIMIT_NOFILE, &was);
+	none = was;
+	none.rlim_cur = 0;
+	OK(!setrlimit(RLIMIT_NOFILE, &none));
+	guest_sends(FAM4, 2000, 30000, 1, 1);
+	EQ(drop_count(DROP_SOCKET), dropped + 1);
+	EQ(flow_count(FLOW_UDP), 0);
+	setrlimit(RLIMIT_NOFILE, &was);
 	expire_all();
 }
 
