@@ -15,7 +15,8 @@
  *
  * Who may ping is the administrator's decision (net.ipv4.ping_group_range).
  * Where we may not, the guest is told so, never a reply made up. A flow ends
- * after a minute without packets.
+ * after a minute without packets. One program of the guest could make as many as
+ * there are flows and descriptors: some thousands at once are enough.
  *
  * RFC 792, RFC 1122 3.2.2.6, RFC 4443 4; RFC 1624 for the quoted checksum.
  */
@@ -41,6 +42,7 @@ SYSCALLS(bind, close, epoll_ctl, recvmsg, sendmsg, setsockopt, socket);
 #define ECHO_HLEN	8
 #define IDLE_MS		60000u
 #define BURST		32u	/* messages read at a time */
+#define PINGS_MAX	8192u	/* flows: the table and descriptors are all's */
 #define PIECES_MAX	256	/* of a request in link memory */
 #define PING_EVENTS	(EPOLLIN | EPOLLET)
 
@@ -155,6 +157,10 @@ static struct ping *ping_new(const struct packet *p, const struct side *tap)
 
 	if (!ping_decide(p, side))
 		return NULL;
+	if (flow_count(FLOW_PING4) + flow_count(FLOW_PING6) >= PINGS_MAX) {
+		drop(DROP_TABLE_FULL);
+		return NULL;
+	}
 	fd = ping_open(p, addr_fam(&p->src));
 	if (fd < 0)
 		return NULL;

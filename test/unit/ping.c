@@ -466,6 +466,25 @@ static void check_error(enum fam fam, const char *from, uint8_t type,
 	MEMEQ(quote + hlen + 4, r.b + raw_l4_off(fam) + 4, 4);
 }
 
+TEST(pings_leave_flows_and_descriptors_to_others)
+{
+	EACH_FAM(fam) {
+		uint64_t full = drop_count(DROP_TABLE_FULL);
+		struct flow *others[8192];
+
+		start();
+		for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+			others[i] = flow_alloc(i % 2 ? FLOW_PING4 : FLOW_PING6);
+		request(fam, 0x1234, 3, 56);
+		EQ(k.opened, 0);
+		EQ(drop_count(DROP_TABLE_FULL), full + 1);
+		for (unsigned i = 0; i < ARRAY_SIZE(others); i++)
+			flow_free(others[i]);
+		request(fam, 0x1234, 3, 56);
+		EQ(k.opened, 1);
+	}
+}
+
 TEST(where_we_may_not_ping_the_guest_is_told_so)
 {
 	EACH_FAM(fam) {
