@@ -212,6 +212,11 @@ static void relay(const struct ping *g, struct icmp_report *r)
 	/* Without a request: it is the host's, and sending has failed too. */
 	if (r->len < ECHO_HLEN)
 		return;
+	/* The kernel looks at the identifier in the quote, and no further. */
+	if (!addr_eq(&r->dest, &g->flow.side[SIDE_TGT].theirs)) {
+		drop(DROP_NO_FLOW);
+		return;
+	}
 	restore_id(r->data, tap->their_port);
 	hlen = icmp_quote_ip(quote, tap, kinds[ping_fam(g)].proto, r->len);
 	memcpy(quote + hlen, r->data, r->len);

@@ -537,6 +537,29 @@ TEST(what_a_router_says_is_passed_on_with_the_guests_identifier)
 	}
 }
 
+TEST(an_error_about_a_ping_to_somebody_else_is_not_passed_on)
+{
+	EACH_FAM(fam) {
+		uint64_t before = drop_count(DROP_NO_FLOW);
+
+		start();
+		request(fam, 0x1234, 3, 16);
+		memcpy(k.quoted, k.sent, k.sent_len);
+		k.quoted_len = k.sent_len;
+		/* Made up by whom it came from: it names what was never sent */
+		k.sent_to = k.offender = raw_addr(ROUTER(fam));
+		k.ee = (struct sock_extended_err) {
+			.ee_errno = EHOSTUNREACH,
+			.ee_type = fam == FAM4 ? 3 : 1,
+			.ee_origin = fam == FAM4 ? SO_EE_ORIGIN_ICMP :
+						   SO_EE_ORIGIN_ICMP6,
+		};
+		event(EPOLLERR);
+		EQ(mem.cnt, 0);
+		EQ(drop_count(DROP_NO_FLOW), before + 1);
+	}
+}
+
 TEST(other_entries_of_the_queue_are_not_passed_on)
 {
 	static const struct { uint8_t origin, type; size_t len; } t[] = {
