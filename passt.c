@@ -84,6 +84,8 @@ static void timer_expired(uint32_t id)
 		resolver_expire();
 	else if (id == TIMER_CONTROL)
 		control_expire();
+	else if (id == TIMER_BACKLOG)
+		backlog_expire(id);
 	else
 		listen_expire(id);
 }

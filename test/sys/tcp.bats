@@ -309,6 +309,46 @@ queues() { "$1"_root ss -Htn; }
 	[ "$rss" -le 2560 ]
 }
 
+daemon_kb() { awk '/^VmRSS/ { print $2 }' "/proc/$DAEMON/status"; }
+daemon_kb_at_most() { [ "$(daemon_kb)" -le "$1" ]; }
+daemon_kb_at_least() { [ "$(daemon_kb)" -ge "$1" ]; }
+
+@test "memory of a burst goes back to the host when it has passed" {
+	pasta_start
+	before=$(daemon_kb)
+	start remote python3 -c '
+import socket
+s = socket.create_server(("::", 8000), family=socket.AF_INET6, backlog=128,
+			 dualstack_ipv6=True)
+kept = []
+while True:
+    kept.append(s.accept())		# and nobody reads
+'
+	server=$STARTED
+	eventually listening remote 8000
+	for family in 4 6; do
+		start guest python3 -c '
+import socket, sys, time
+kept = []
+for i in range(48):
+    c = socket.create_connection((sys.argv[1], 8000))
+    c.setblocking(False)
+    kept.append(c)
+end = time.monotonic() + 60
+while time.monotonic() < end:
+    for c in kept:
+        try:
+            c.send(bytes(1 << 20))
+        except BlockingIOError:
+            pass
+    time.sleep(0.05)
+' "${REMOTE[$family]}"
+	done
+	eventually daemon_kb_at_least $((before + 8192))
+	kill -KILL "$server"
+	eventually daemon_kb_at_most $((before + 4096))
+}
+
 # --- everyday programs ---
 
 @test "curl in the guest reads from a web server in the network" {
