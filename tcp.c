@@ -45,6 +45,8 @@ SYSCALLS(bind, close, connect, epoll_ctl, setsockopt, shutdown, socket);
 #define MTU_ETHERNET	1500
 #define SCALE_MAX	14	/* RFC 7323 2.3 */
 #define SCALE_OURS	7	/* windows up to BACKLOG_MAX */
+#define NAMES_MAX	64u	/* tried, for a peer the guest would mistake */
+#define PORT_FIRST	1024u	/* without a meaning of its own */
 #define ISN_TICK_SHIFT	5	/* the clock of RFC 6528 ticks every 32 ns */
 
 static const char *const state_names[] = {
@@ -313,9 +315,26 @@ static void tcp_from_guest_syn(const struct packet *p, const struct tcp_seg *seg
 	tcp_connect(c);
 }
 
-void tcp_from_host(int fd, const struct side side[2])
+/* The guest knows a peer by the name we give it, and two connections may have
+ * come to the same: from one port of a peer to two of ours that lead to one of
+ * the guest's, or from addresses that the guest cannot be shown. The later one
+ * gets another port, as behind any NAT. */
+static bool tcp_name_is_new(struct side *tap)
 {
-	struct tcp_conn *c = tcp_new(side, SIDE_TGT);
+	for (unsigned tries = 0; tries < NAMES_MAX; tries++) {
+		if (!flow_find(IPPROTO_TCP, tap, NULL))
+			return true;
+		tap->our_port = (uint16_t)MAX((tap->our_port + 1u) & UINT16_MAX,
+					      PORT_FIRST);
+	}
+	return drop(DROP_REFUSED);
+}
+
+void tcp_from_host(int fd, const struct side given[2])
+{
+	struct side side[2] = { given[0], given[1] };
+	struct tcp_conn *c = tcp_name_is_new(&side[SIDE_TGT]) ?
+			     tcp_new(side, SIDE_TGT) : NULL;
 
 	if (!c) {
 		sock_reset(&fd);

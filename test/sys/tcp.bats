@@ -349,6 +349,39 @@ while time.monotonic() < end:
 	eventually daemon_kb_at_most $((before + 4096))
 }
 
+@test "one port of a peer may use two that lead to the same of the guest" {
+	pasta_start -t 8000:5000,8001:5000
+	start guest python3 -c '
+import socket, threading
+def echo(c):
+    while data := c.recv(100):
+        c.send(data)
+s = socket.create_server(("::", 5000), family=socket.AF_INET6,
+			 dualstack_ipv6=True)
+while True:
+    threading.Thread(target=echo, args=(s.accept()[0],)).start()
+'
+	eventually listening guest 5000
+	for family in 4 6; do
+		remote timeout "$DEADLINE_S" python3 -c '
+import socket, sys
+family = socket.AF_INET6 if ":" in sys.argv[1] else socket.AF_INET
+peers = []
+for port in 8000, 8001:
+    c = socket.socket(family)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    c.bind(("", 4000))
+    c.connect((sys.argv[1], port))
+    peers.append(c)
+for i in range(3):
+    for c in peers:
+        said = b"%d from %d" % (i, c.getpeername()[1])
+        c.send(said)
+        assert c.recv(100) == said
+' "${HOST[$family]}"
+	done
+}
+
 # --- everyday programs ---
 
 @test "curl in the guest reads from a web server in the network" {
