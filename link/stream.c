@@ -20,6 +20,7 @@
 #include "link/link.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,8 +31,8 @@
 #include "log.h"
 #include "util.h"
 
-SYSCALLS(passt: accept4, recvfrom, sendmsg, shutdown, getsockopt, setsockopt,
-	 close);
+SYSCALLS(passt: accept4, fcntl, recvfrom, sendmsg, shutdown, getsockopt,
+	 setsockopt, close);
 
 #define LEN_SIZE	4u
 #define TX_SIZE		(1u << 20)
@@ -44,6 +45,7 @@ SYSCALLS(passt: accept4, recvfrom, sendmsg, shutdown, getsockopt, setsockopt,
 
 static int listen_fd = -1;
 static int client_fd = -1;
+static int spare_fd[2] = { -1, -1 };	/* see client_accept() */
 static bool last_client;	/* when it goes, so do we */
 
 static uint8_t rx[RX_SIZE] __attribute__((aligned(4096)));
@@ -236,12 +238,21 @@ static int client_attach(int fd)
 	return 0;
 }
 
+/* For as many as there can be at once: a client, and one to be turned away. */
+static void spares_take(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(spare_fd); i++)
+		if (spare_fd[i] < 0 && listen_fd >= 0)
+			spare_fd[i] = fcntl(listen_fd, F_DUPFD_CLOEXEC, 0);
+}
+
 static void client_gone(void)
 {
 	info("Client closed the connection");
 	link_set_up(false);
 	loop_del(client_fd);
 	close_keep_errno(&client_fd);
+	spares_take();
 	tx_clear();
 	link_writable();
 	if (last_client)
@@ -341,9 +352,26 @@ static void client_refuse(int fd)
 	close(fd);
 }
 
+/* Flows, which outlive their client, may have used up all descriptors, and who
+ * is not accepted would be announced again without end: spares make room. */
+static int client_accept(void)
+{
+	int fd = -1;
+
+	for (size_t i = 0; fd < 0 && i <= ARRAY_SIZE(spare_fd); i++) {
+		fd = accept4(listen_fd, NULL, NULL,
+			     SOCK_NONBLOCK | SOCK_CLOEXEC);
+		if (fd >= 0 || errno != EMFILE)
+			break;
+		if (i < ARRAY_SIZE(spare_fd))
+			close_keep_errno(&spare_fd[i]);
+	}
+	return fd;
+}
+
 static void server_input(void)
 {
-	int fd = accept4(listen_fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int fd = client_accept();
 
 	if (fd < 0)
 		return;
@@ -355,6 +383,7 @@ static void server_input(void)
 		client_refuse(fd);
 	else if (client_attach(fd))
 		close(fd);
+	spares_take();
 }
 
 static void stream_input(struct ev ev, uint32_t events)
@@ -390,5 +419,6 @@ int stream_attach(int server, int fd, bool one_off,
 	link_init(&stream_ops, &caps, hooks);
 	if (fd >= 0)
 		return client_attach(fd);
+	spares_take();
 	return loop_add(server, EPOLLIN, EV_SERVER);
 }

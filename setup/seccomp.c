@@ -160,11 +160,13 @@ static const struct row {
 #endif
 #ifdef __NR_fcntl
 	{ __NR_fcntl, {
-		{ 4, 1, { F_SETPIPE_SZ, F_GETPIPE_SZ, F_GETFL, F_SETFL } } } },
+		{ 5, 1, { F_SETPIPE_SZ, F_GETPIPE_SZ, F_GETFL, F_SETFL,
+			  F_DUPFD_CLOEXEC } } } },
 #endif
 #ifdef __NR_fcntl64
 	{ __NR_fcntl64, {
-		{ 4, 1, { F_SETPIPE_SZ, F_GETPIPE_SZ, F_GETFL, F_SETFL } } } },
+		{ 5, 1, { F_SETPIPE_SZ, F_GETPIPE_SZ, F_GETFL, F_SETFL,
+			  F_DUPFD_CLOEXEC } } } },
 #endif
 	{ __NR_ioctl, { { 2, 1, { TIOCGPGRP, TIOCSPGRP } } } },
 	{ __NR_kill, { { 1, 1, { 0 } } } },	/* whether there is somebody */

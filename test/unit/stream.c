@@ -4,6 +4,7 @@
 /* stream.c - against a peer that sends in crumbs, or does not read at all */
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -477,6 +478,48 @@ TEST(a_client_that_comes_back_at_once_is_not_turned_away)
 	write_exact(peer, wire, make_frames(1, odd));
 	turns(1);
 	EQ(received, 1);
+}
+
+TEST(clients_come_and_are_turned_away_without_a_descriptor_left)
+{
+	int taken[64], cnt = 0, again[2], other[2];
+	struct rlimit was, few;
+	char c;
+
+	start_server(false);
+	for (int i = 0; i < 2; i++) {
+		again[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+		other[i] = socket(AF_UNIX, SOCK_STREAM, 0);
+	}
+	getrlimit(RLIMIT_NOFILE, &was);
+	few = was;
+	few.rlim_cur = ARRAY_SIZE(taken);
+	OK(!setrlimit(RLIMIT_NOFILE, &few));
+	while ((taken[cnt] = dup(0)) >= 0)
+		cnt++;
+	for (int i = 0; i < 2; i++) {
+		socklen_t len = sizeof(sa_family_t) + 6;
+
+		EQ(connect(again[i], (void *)&name, len), 0);
+		turns(1);
+		OK(link_is_up());
+		EQ(connect(other[i], (void *)&name, len), 0);
+		turns(1);
+		EQ(recv(other[i], &c, 1, MSG_DONTWAIT), 0);
+		write_exact(again[i], wire, make_frames(1, odd));
+		turns(1);
+		EQ(received, (unsigned)i + 1);
+		shutdown(again[i], SHUT_RDWR);
+		turns(1);
+		OK(!link_is_up());
+	}
+	while (cnt--)
+		close(taken[cnt]);
+	setrlimit(RLIMIT_NOFILE, &was);
+	for (int i = 0; i < 2; i++) {
+		close(again[i]);
+		close(other[i]);
+	}
 }
 
 TEST(the_end_of_the_only_client_is_ours)
