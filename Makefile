@@ -182,6 +182,9 @@ check-sim: $(SIM)	## simulated schedules: SEEDS=count, SEED=one, in full
 check-sys: all	## one script per promise, in namespaces
 	@PASST_DIR='$(abspath $(BIN))' test/sys/run $(T)
 
+check-fault: all	## each call fails once, F=--long for more errors
+	@PASST_DIR='$(abspath $(BIN))' test/fault/setup $(F)
+
 check-clients: all	## with Podman, RootlessKit, QEMU and others of Debian 13
 	@PASST_DIR='$(abspath $(BIN))' test/clients/run $(T)
 
