@@ -29,7 +29,6 @@
 #include <netinet/in.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -211,18 +210,14 @@ bool flow_run_ready(void)
 
 /* --- life --- */
 
-void flow_init(const struct flow_ops rows[FLOW_TYPE_COUNT])
+int flow_init(const struct flow_ops rows[FLOW_TYPE_COUNT])
 {
 	ops = rows;
 	for (uint32_t head = LIST_READY; head < LIST_END; head++)
 		list_init(head);
 	/* Without a secret, who knows our addresses could fill one bucket, and
 	 * guess sequence numbers: not a state to go on in. */
-	if (getrandom(&key, sizeof(key), 0) != sizeof(key)) {
-		err("Flow table: no random numbers from the kernel: %s",
-		    strerror(errno));
-		abort();
-	}
+	return getrandom(&key, sizeof(key), 0) == sizeof(key) ? 0 : -errno;
 }
 
 struct flow *flow_alloc(enum flow_type type)

@@ -63,7 +63,8 @@ struct flow_ops {
 	void (*event)(struct flow *f, unsigned side, uint32_t events);
 };
 
-void flow_init(const struct flow_ops rows[FLOW_TYPE_COUNT]);
+/* 0, or -errno: the kernel has no random numbers. */
+int flow_init(const struct flow_ops rows[FLOW_TYPE_COUNT]);
 
 /* A zeroed slot, not in the hash, of generation unlike the last; NULL: table
  * full (counted). flow_free() takes it out of hash, lists and wheel; sockets

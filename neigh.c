@@ -22,7 +22,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -115,15 +114,12 @@ static void pin(const struct addr *a)
 	e->pinned = true;
 }
 
-void neigh_init(void)
+int neigh_init(void)
 {
 	/* As for flows: a table that others can fill a bucket of is worse than
 	 * none. */
-	if (getrandom(&key, sizeof(key), 0) != sizeof(key)) {
-		err("Neighbours: no random numbers from the kernel: %s",
-		    strerror(errno));
-		abort();
-	}
+	if (getrandom(&key, sizeof(key), 0) != sizeof(key))
+		return -errno;
 	memset(bucket, 0, sizeof(bucket));
 	free_first = 1;
 	for (unsigned i = 0; i < ENTRIES; i++)
@@ -134,6 +130,7 @@ void neigh_init(void)
 		pin(&conf.net[fam].map_loopback);
 		pin(&conf.net[fam].map_guest);
 	}
+	return 0;
 }
 
 /* --- questions --- */

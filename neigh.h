@@ -8,8 +8,9 @@
 
 #include "addr.h"
 
-/* Empty, but for the addresses that are mapped: those are us. */
-void neigh_init(void);
+/* Empty, but for the addresses that are mapped: those are us. 0, or -errno: the
+ * kernel has no random numbers. */
+int neigh_init(void);
 
 /* What the guest is shown as @guest_visible's hardware address: that of the
  * host's neighbour, else that of the gateway, else ours. */

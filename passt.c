@@ -163,15 +163,17 @@ static void start_conf(struct conf *c, const struct request *req)
 {
 	static struct host host;
 	char why[ERR_MAX];
+	int rc;
 
 	if (loop_init() || process_signals_watch())
 		die("Couldn't set up the event loop: %s", strerror(errno));
 	if (!host_snapshot(&host, req, why) || !derive_conf(c, req, &host, why))
 		die("%s", why);
-	flow_init(flow_ops);
+	rc = flow_init(flow_ops) ?: neigh_init();
+	if (rc)
+		die("No random numbers from the kernel: %s", strerror(-rc));
 	fwd_init();
 	resolver_init();
-	neigh_init();
 	dhcpv6_init();
 	tcp_splice_init();
 	udp_init();
