@@ -291,7 +291,7 @@ static bool probe_tcp(enum fam fam, int level, int name, const void *value,
 
 	if (fd < 0)
 		return false;
-	ok = !name || !setsockopt(fd, level, name, value, len);
+	ok = !setsockopt(fd, level, name, value, len);
 	close(fd);
 	return ok;
 }
@@ -309,7 +309,12 @@ bool sock_probe_bind_device(void)
 	       probe_tcp(FAM6, SOL_SOCKET, SO_BINDTODEVICE, "lo", 2);
 }
 
-bool sock_probe_family(enum fam fam)
+int sock_probe_family(enum fam fam)
 {
-	return probe_tcp(fam, 0, 0, NULL, 0);
+	int fd = socket(addr_af(fam), SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
 }

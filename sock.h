@@ -65,6 +65,6 @@ bool sock_host_has(const struct addr *a, unsigned scope);
 /* What the kernel can do, asked once during setup. */
 bool sock_probe_peek_off(enum fam fam);
 bool sock_probe_bind_device(void);
-bool sock_probe_family(enum fam fam);
+int sock_probe_family(enum fam fam);	/* 0, or -errno */
 
 #endif

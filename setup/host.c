@@ -196,6 +196,24 @@ static bool in_initial_userns(void)
 
 /* --- network --- */
 
+/* A kernel without one of them is nothing unusual, and one which has it but no
+ * socket for us is no reason to do without. */
+static bool snapshot_family(struct host *h, enum fam fam, char err[ERR_MAX])
+{
+	int rc = sock_probe_family(fam);
+
+	if (rc == -EMFILE || rc == -ENFILE || rc == -ENOMEM || rc == -ENOBUFS) {
+		snprintf(err, ERR_MAX, "Couldn't create a socket for %s: %s",
+			 fam_name(fam), strerror(-rc));
+		return false;
+	}
+	if (rc && rc != -EAFNOSUPPORT)
+		warn("No %s: %s", fam_name(fam), strerror(-rc));
+	h->net[fam].supported = !rc;
+	h->has_peek_off[fam] = !rc && sock_probe_peek_off(fam);
+	return true;
+}
+
 static bool named_interface(const char *name, unsigned *ifindex,
 			    char err[ERR_MAX])
 {
@@ -250,11 +268,9 @@ bool host_snapshot(struct host *h, const struct request *req,
 {
 	*h = (struct host) { 0 };
 	*err = '\0';
-	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++) {
-		h->net[fam].supported = sock_probe_family(fam);
-		h->has_peek_off[fam] = h->net[fam].supported &&
-				       sock_probe_peek_off(fam);
-	}
+	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++)
+		if (!snapshot_family(h, fam, err))
+			return false;
 	h->can_bind_device = sock_probe_bind_device();
 	h->initial_userns = in_initial_userns();
 	snapshot_sysctls(h);
