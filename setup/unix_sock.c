@@ -30,18 +30,19 @@
 static int bind_listen(const struct sockaddr_un *sa)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int rc;
 
 	if (fd < 0)
 		return -errno;
-	if (bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) ||
-	    listen(fd, 0)) {
-		int rc = -errno;
-
-		close_keep_errno(&fd);
-		return rc;
-	}
+	if (bind(fd, (const struct sockaddr *)sa, sizeof(*sa)))
+		goto out;
 	leftover_add(sa->sun_path);
-	return fd;
+	if (!listen(fd, 0))
+		return fd;
+out:
+	rc = -errno;
+	close_keep_errno(&fd);
+	return rc;
 }
 
 /* 0: free, or stale; -EBUSY: in use; or another -errno. A socket of another
