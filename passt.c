@@ -215,7 +215,8 @@ static void start_pasta(struct netns *ns, struct conf *c,
 	netns_setup(ns, c, req);
 	agent_attach(ns->agent_fd);
 	if (loop_add(ns->agent_fd, EPOLLIN, (struct ev) { .kind = EV_AGENT }))
-		die("Couldn't watch the namespace's agent");
+		die("Couldn't watch the namespace's agent: %s",
+		    strerror(errno));
 	start_tap(ns);
 	start_listeners(PIF_SPLICE);
 	if (host_diag < 0)
@@ -260,7 +261,7 @@ int main(int argc, char **argv)
 	static struct request req;
 	struct netns ns = { .barrier_fd = -1 };
 	struct conf *c = &conf_writable;
-	int listen_fd, status;
+	int listen_fd, status, rc;
 
 	start_parse(&req, argc, argv);
 	sandbox_take(SANDBOX_INITIAL, &req);
@@ -271,7 +272,7 @@ int main(int argc, char **argv)
 	start_conf(c, &req);
 	listen_fd = unix_sock_guest(c);
 	if (control_start(unix_sock_control(&req)))
-		die("Couldn't watch the control socket");
+		die("Couldn't watch the control socket: %s", strerror(errno));
 	start_listeners(PIF_HOST);
 	sandbox_take(SANDBOX_IDENTITY, &req);
 	start_pcap(c);
@@ -289,14 +290,17 @@ int main(int argc, char **argv)
 	resolv_watch_confine();
 	if (c->mode == MODE_PASTA)
 		start_agent_wait();
-	if (conf_freeze())
-		die("Couldn't make the configuration read-only");
+	rc = conf_freeze();
+	if (rc)
+		die("Couldn't make the configuration read-only: %s",
+		    strerror(-rc));
 	sandbox_take(SANDBOX_FINAL, &req);
 	background_ready();
-	log_detach();
 	stats_start(c->stats_s);
 	if (!process_told_to_end())
 		netns_spawn_release(&ns);
+	leftover_keep();
+	log_detach();
 	sandbox_take(SANDBOX_RUNNING, &req);
 
 	loop_once(&loop_hooks, 0);	/* what start-up has committed leaves */

@@ -52,7 +52,7 @@ static _Noreturn void janitor_main(int fd)
 	/* What ends the others is what it is for. */
 	for (int s = 1; s < NSIG; s++)
 		signal(s, SIG_IGN);
-	if (read_exact(fd, &well, 1))
+	if (read_exact(fd, &well, 1) == -EPIPE)
 		leftover_remove();
 	_exit(EXIT_SUCCESS);
 }
@@ -89,13 +89,18 @@ static void janitor_start(void)
 	if (!child) {
 		child = fork();
 		if (child)
-			_exit(child < 0 ? EXIT_FAILURE : EXIT_SUCCESS);
+			_exit(child < 0 ? errno : EXIT_SUCCESS);
 		close(pair[0]);
 		janitor_main(pair[1]);
 	}
 	close(pair[1]);
-	if (waitpid(child, &status, 0) != child || status)
-		die("Couldn't create a second process");
+	while (waitpid(child, &status, 0) < 0)
+		if (errno != EINTR)
+			die("Couldn't wait for a process: %s", strerror(errno));
+	if (status)
+		die("Couldn't create a second process: %s%s",
+		    strerror(WEXITSTATUS(status)),
+		    hint(HINT_FORK, WEXITSTATUS(status)));
 	janitor_fd = pair[0];
 }
 

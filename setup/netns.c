@@ -169,8 +169,9 @@ static void report_send(int sock, const struct report *rep, const int *fd,
 		msg.msg_control = control.buf;
 		msg.msg_controllen = CMSG_SPACE(cnt * sizeof(*fd));
 	}
-	if (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
-		_exit(EXIT_FAILURE);	/* the daemon is gone */
+	while (sendmsg(sock, &msg, MSG_NOSIGNAL) < 0)
+		if (errno != EINTR)
+			_exit(errno);	/* see report_missing() */
 }
 
 /* The daemon says it, and ends: one message, and one place for the PID file
@@ -251,6 +252,9 @@ static void tap_open(const struct plan *plan, struct netns *ns)
 			       "(TUNSETIFF): %s%s", name, strerror(-rc),
 			       hint(HINT_TAP, -rc));
 	ns->tap_ifindex = if_nametoindex(name);
+	if (!ns->tap_ifindex)
+		report_failure(plan, "Couldn't find interface %s: %s", name,
+			       strerror(errno));
 }
 
 /* --- in the agent: all of it --- */
@@ -346,6 +350,19 @@ static _Noreturn void agent_main(const struct plan *plan)
 
 /* --- in the daemon --- */
 
+/* The agent is gone, and its exit status is the errno that kept it from saying
+ * why. */
+static _Noreturn void report_missing(void)
+{
+	int status = 0;
+
+	if (waitpid(agent_pid, &status, 0) == agent_pid && WIFSIGNALED(status))
+		die("The process in the namespace was ended by signal %d (%s)",
+		    WTERMSIG(status), strsignal(WTERMSIG(status)));
+	die("The process in the namespace couldn't report: %s",
+	    strerror(WEXITSTATUS(status)));
+}
+
 static void report_receive(struct report *rep, int sock, int fd[2])
 {
 	union {
@@ -358,9 +375,16 @@ static void report_receive(struct report *rep, int sock, int fd[2])
 		.msg_control = control.buf, .msg_controllen = sizeof(control),
 	};
 	struct cmsghdr *c;
+	ssize_t n;
 
-	if (recvmsg(sock, &msg, MSG_CMSG_CLOEXEC) != sizeof(*rep))
-		die("The process in the namespace ended unexpectedly");
+	do {
+		n = recvmsg(sock, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0)
+		die("Couldn't hear from the process in the namespace: %s",
+		    strerror(errno));
+	if (n != sizeof(*rep))
+		report_missing();
 	if (*rep->err)
 		die("%s", rep->err);
 	c = CMSG_FIRSTHDR(&msg);
@@ -467,8 +491,17 @@ void netns_setup(struct netns *ns, struct conf *c, const struct request *req)
 
 void netns_spawn_release(struct netns *ns)
 {
-	if (ns->child && write_exact(ns->barrier_fd, "g", 1))
+	int rc = ns->child ? write_exact(ns->barrier_fd, "g", 1) : 0;
+	int status;
+
+	/* If it has ended by itself, it has said why. */
+	if (rc == -EPIPE && waitpid(command_pid, &status, 0) == command_pid &&
+	    WIFEXITED(status))
+		exit(EXIT_FAILURE);
+	if (rc == -EPIPE)
 		die("The command was gone before it was started");
+	if (rc)
+		die("Couldn't start the command: %s", strerror(-rc));
 	close_keep_errno(&ns->barrier_fd);
 }
 

@@ -97,12 +97,16 @@ static _Noreturn void command_exec(char **command)
 static _Noreturn void command_main(const struct request *req, int barrier)
 {
 	char go;
+	int rc;
 
 	proc_mount();
 	ping_allow();
 	host_name_set(req->hostname);
-	if (read_exact(barrier, &go, 1))
-		_exit(EXIT_FAILURE);	/* set-up failed, somebody says why */
+	rc = read_exact(barrier, &go, 1);
+	if (rc && rc != -EPIPE)
+		err("Couldn't wait for the network: %s", strerror(-rc));
+	if (rc)
+		_exit(EXIT_FAILURE);	/* set-up failed, and it was said why */
 
 	terminal_give(req->command);
 	process_signals_restore();

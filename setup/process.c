@@ -41,6 +41,7 @@
 #include "util.h"
 
 #define FILES_MIN	64	/* descriptors that start-up may take */
+#define EXIT_UNHEARD	2	/* of the child: it has no stderr any more */
 
 static struct {
 	const char *path;	/* NULL: none wanted */
@@ -236,16 +237,23 @@ static void parent_clean_up(void)
 	leftover_remove();
 }
 
-/* The child is gone. Mostly it has said why, on the stderr we share. */
-static _Noreturn void parent_give_up(void)
+/* With EPIPE, the child is gone. Mostly it has said why, on the stderr we
+ * share. */
+static _Noreturn void parent_give_up(int rc)
 {
 	pid_t child = parent.child;
 	int status;
 
+	if (rc != -EPIPE)
+		die("Couldn't speak with the process in the background: %s",
+		    strerror(-rc));
 	parent.child = 0;
 	if (waitpid(child, &status, 0) == child && WIFSIGNALED(status))
 		die("Start-up was ended by signal %d (%s)", WTERMSIG(status),
 		    strsignal(WTERMSIG(status)));
+	if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_UNHEARD)
+		die("The process in the background couldn't tell that it is "
+		    "ready");
 	exit(EXIT_FAILURE);
 }
 
@@ -256,16 +264,19 @@ static _Noreturn void parent_wait(int fd)
 		{ .fd = signal_fd, .events = POLLIN },
 	};
 	char ready;
+	int rc;
 
 	while (poll(pfd, ARRAY_SIZE(pfd), -1) < 0 && errno == EINTR)
 		;
 	if (pfd[1].revents)
 		exit(EXIT_SUCCESS);
-	if (read_exact(fd, &ready, 1))
-		parent_give_up();
+	rc = read_exact(fd, &ready, 1);
+	if (rc)
+		parent_give_up(rc);
 	pid_file_write(parent.child);
-	if (write_exact(fd, "g", 1))
-		parent_give_up();
+	rc = write_exact(fd, "g", 1);
+	if (rc)
+		parent_give_up(rc);
 	_exit(EXIT_SUCCESS);
 }
 
@@ -303,17 +314,23 @@ void background_start(const struct request *req)
 void background_ready(void)
 {
 	char go;
+	int rc;
 
 	if (parent_fd < 0) {
 		pid_file_write(getpid());
-		leftover_keep();
 		return;
 	}
 	setsid();
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	process_stdio_drop();
-	if (write_exact(parent_fd, "r", 1) || read_exact(parent_fd, &go, 1))
+	if (write_exact(parent_fd, "r", 1))
+		_exit(EXIT_UNHEARD);
+	rc = read_exact(parent_fd, &go, 1);
+	if (rc == -EPIPE)
 		_exit(EXIT_FAILURE);
-	close_keep_errno(&parent_fd);
+	/* That reading failed does not mean that it gave up: it may yet write,
+	 * and must not see an end then. */
+	if (!rc)
+		close_keep_errno(&parent_fd);
 }
