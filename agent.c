@@ -72,6 +72,12 @@ static void close_all(int *fd, unsigned cnt)
 		close_keep_errno(&fd[i]);
 }
 
+/* Errors which say nothing about the other end, that still wants an answer. */
+static bool transient(ssize_t rc)
+{
+	return rc == -EMFILE || rc == -ENOMEM || rc == -ENOBUFS;
+}
+
 /* One message and its descriptors, as many as *cnt says there is room for.
  * Length, or -errno; -EMFILE when descriptors had to be left behind. */
 static ssize_t recv_fds(int sock, void *buf, size_t len, int flags, int *fd,
@@ -376,7 +382,7 @@ void agent_serve(int fd)
 		ssize_t n = recv_fds(fd, &q, sizeof(q), 0, unwanted, &cnt);
 
 		close_all(unwanted, cnt);
-		if (!n || (n < 0 && n != -EMFILE))
+		if (!n || (n < 0 && !transient(n)))
 			return;
 		if (n == sizeof(q) && query_is_sound(&q))
 			query_serve(fd, &q);

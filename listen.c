@@ -420,7 +420,8 @@ static void service_appeared(const struct spot *at)
 		debug("Now listening on %s", row_where(r, why));
 		return;
 	}
-	if (!r)
+	/* Without an agent we are about to end, and to say so. */
+	if (!r || rc == -EPIPE)
 		return;
 	row_explain(r, -rc, why, sizeof(why));
 	warn_limit("A service has appeared, but we %s", why);
