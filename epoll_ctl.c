@@ -19,8 +19,12 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <linux/time_types.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 #include "log.h"
 #include "timer.h"
@@ -103,6 +107,20 @@ void loop_tick_in(unsigned us)
 }
 
 SYSCALLS(epoll_pwait2);
+
+#ifndef __GLIBC__
+/* musl 1.2 has no such function. The kernel's time has 64 bits everywhere. */
+static int epoll_pwait2(int fd, struct epoll_event *ev, int max,
+			const struct timespec *timeout, const sigset_t *mask)
+{
+	const struct __kernel_timespec t = {
+		.tv_sec = timeout->tv_sec, .tv_nsec = timeout->tv_nsec,
+	};
+
+	return (int)syscall(SYS_epoll_pwait2, fd, ev, max, &t, mask,
+			    _NSIG / 8);
+}
+#endif
 
 /* *tick: it is due by having waited for it. Where the kernel cannot wait so
  * shortly, as before 5.11, it is not waited for. */
