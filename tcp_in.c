@@ -306,6 +306,8 @@ static enum verdict tcp_in_payload(struct tcp_conn *c, struct run *r,
 		if (!cnt) {
 			if (!tcp_in_flush(c, r))
 				return SEG_GONE;
+			if (c->to_host.next != next)
+				return SEG_EARLY;	/* not all was taken */
 			cnt = view_iov(&v, r->iov, RUN_IOV);
 		}
 		r->cnt += cnt;
