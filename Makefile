@@ -160,6 +160,9 @@ check-kernel:	## what we rely on the kernel for, one program a fact
 check-cross:	## unit tests on other machines, T=aarch64, i686, s390x
 	@test/cross $(T)
 
+check-package:	## installation, packages, policies; T=part of it
+	@test/package $(T)
+
 lint:	## layers, headers, words that must not be there
 	@CC='$(CC)' test/lint/run
 
@@ -258,28 +261,56 @@ $(COMPLETION): $(O)/doc/completion/%: setup/options.def tools/pesto.def \
 
 doc: $(MAN) $(COMPLETION)	## manual pages and shell completion
 
-DOCDIR := $(DESTDIR)$(PREFIX)/share/doc/passt
-BASHDIR := $(DESTDIR)$(PREFIX)/share/bash-completion/completions
-ZSHDIR := $(DESTDIR)$(PREFIX)/share/zsh/site-functions
-FISHDIR := $(DESTDIR)$(PREFIX)/share/fish/vendor_completions.d
+BINDIR := $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+DOCDIR ?= $(PREFIX)/share/doc/passt
+BASHDIR ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR ?= $(PREFIX)/share/zsh/site-functions
+FISHDIR ?= $(PREFIX)/share/fish/vendor_completions.d
+APPARMORDIR ?= /etc/apparmor.d
+INSTALL_PROGRAM ?= install
 
+# Security modules tell programs apart by their paths, which a symbolic link
+# would hide.
 install: all doc install-completion	## into DESTDIR/PREFIX
-	install -d $(DESTDIR)$(PREFIX)/bin $(DOCDIR) \
-		$(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 755 $(BIN)/passt $(TOOLS) $(DESTDIR)$(PREFIX)/bin
-	ln -sf passt $(DESTDIR)$(PREFIX)/bin/pasta
-	install -m 644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1
-	install -m 644 COPYING $(wildcard README.md) $(DOCDIR)
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1 $(DOCDIR))
+	$(INSTALL_PROGRAM) -m 755 $(BIN)/passt $(TOOLS) $(DESTDIR)$(BINDIR)
+	ln -f $(DESTDIR)$(BINDIR)/passt $(DESTDIR)$(BINDIR)/pasta
+	install -m 644 $(MAN) $(DESTDIR)$(MANDIR)/man1
+	install -m 644 COPYING README.md $(wildcard doc/*.md) \
+		$(DESTDIR)$(DOCDIR)
+
+install-strip:	## the same, without debug information
+	@$(MAKE) INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s' install
 
 install-completion: $(COMPLETION)
-	install -d $(BASHDIR) $(ZSHDIR) $(FISHDIR)
-	install -m 644 $(O)/doc/completion/bash $(BASHDIR)/passt
-	ln -sf passt $(BASHDIR)/pasta
-	ln -sf passt $(BASHDIR)/pesto
-	install -m 644 $(O)/doc/completion/zsh $(ZSHDIR)/_passt
-	install -m 644 $(O)/doc/completion/fish $(FISHDIR)/passt.fish
-	ln -sf passt.fish $(FISHDIR)/pasta.fish
-	ln -sf passt.fish $(FISHDIR)/pesto.fish
+	install -d $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR))
+	install -m 644 $(O)/doc/completion/bash $(DESTDIR)$(BASHDIR)/passt
+	ln -sf passt $(DESTDIR)$(BASHDIR)/pasta
+	ln -sf passt $(DESTDIR)$(BASHDIR)/pesto
+	install -m 644 $(O)/doc/completion/zsh $(DESTDIR)$(ZSHDIR)/_passt
+	install -m 644 $(O)/doc/completion/fish $(DESTDIR)$(FISHDIR)/passt.fish
+	ln -sf passt.fish $(DESTDIR)$(FISHDIR)/pasta.fish
+	ln -sf passt.fish $(DESTDIR)$(FISHDIR)/pesto.fish
+
+# Profiles name programs by their paths.
+install-apparmor:	## AppArmor profiles, into DESTDIR
+	install -d $(DESTDIR)$(APPARMORDIR)/abstractions
+	install -m 644 contrib/apparmor/abstractions/* \
+		$(DESTDIR)$(APPARMORDIR)/abstractions
+	for p in passt pasta pesto; do \
+		sed 's#/usr/bin/#$(BINDIR)/#' contrib/apparmor/usr.bin.$$p \
+			>$(DESTDIR)$(APPARMORDIR)/usr.bin.$$p || exit; \
+		chmod 644 $(DESTDIR)$(APPARMORDIR)/usr.bin.$$p || exit; \
+	done
+
+selinux:	## SELinux modules, in build/selinux
+	@mkdir -p build/selinux
+	@cp contrib/selinux/* build/selinux
+	@$(MAKE) -C build/selinux -f /usr/share/selinux/devel/Makefile
+
+deb:	## a package for Debian, build/deb/passt_*.deb
+	@tools/mkdeb '$(VERSION)'
 
 # --- the rest --------------------------------------------------------------
 
