@@ -327,7 +327,8 @@ void background_ready(void)
 	if (write_exact(parent_fd, "r", 1))
 		_exit(EXIT_UNHEARD);
 	rc = read_exact(parent_fd, &go, 1);
-	if (rc == -EPIPE)
+	/* The end, or a reset: it is gone, and has not read what we wrote. */
+	if (rc == -EPIPE || rc == -ECONNRESET)
 		_exit(EXIT_FAILURE);
 	/* That reading failed does not mean that it gave up: it may yet write,
 	 * and must not see an end then. */
