@@ -65,7 +65,7 @@ CONN=/run/user/$BED_UID/containers/networks/rootless-netns/rootless-netns-conn.p
 	run_detached a --network=net -- sleep infinity
 	run_detached b --network=other -- sleep infinity
 	[ "$(pgrep -u "$BED_UID" -fc "pid $CONN")" = \
-		"$(pgrep -u "$BED_UID" -c '^pas(ta|st)')" ]
+		"$(pgrep -u "$BED_UID" -c '^(pas(ta|st)|resolv-reader)')" ]
 	[ "$(inside b curl -sS http://remote.corp.example/)" = 'a page' ]
 	podman rm -f -t 0 a
 	[ "$(inside b curl -sS http://remote.corp.example/)" = 'a page' ]
