@@ -180,13 +180,17 @@ check-guest: $(GUEST)	## packet diaries, against all of it but main()
 # One seed is shown in full, others are counted.
 SEEDS ?= $(if $(SAN),2000,100000)
 check-sim: $(SIM)	## simulated schedules: SEEDS=count, SEED=one, in full
-	@$(SIM) $(if $(SEED),-v -s $(SEED),-n $(SEEDS))
+	@$(SIM) $(if $(SEED),-v -s $(SEED) $(if $(FAULT),-f $(FAULT)),\
+		-n $(SEEDS))
 
 check-sys: all	## one script per promise, in namespaces
 	@PASST_DIR='$(abspath $(BIN))' test/sys/run $(T)
 
-check-fault: all	## each call fails once, F=--long for more errors
+# In start-up of the real program, then in flight in the simulated world.
+FAULT_SEEDS ?= 8
+check-fault: all $(SIM)	## each call fails once, F=--long for more errors
 	@PASST_DIR='$(abspath $(BIN))' test/fault/setup $(F)
+	@$(SIM) -x -n $(FAULT_SEEDS)
 
 check-clients: all	## with Podman, RootlessKit, QEMU and others of Debian 13
 	@PASST_DIR='$(abspath $(BIN))' test/clients/run $(T)

@@ -313,24 +313,28 @@ void datagram_start(void)
 		make_talk(t);
 }
 
-static void check_all_arrived(unsigned t, unsigned dir)
+static bool all_arrived(unsigned t, unsigned dir)
 {
 	const struct talk *k = &talks[t];
 
 	for (unsigned nr = 0; nr < k->sent[dir]; nr++)
 		if (!k->arrived[dir][nr])
-			fail("talk %u: %s %u of %u bytes did not arrive", t,
-			     dir ? "answer" : "question", nr, k->len[dir][nr]);
+			return false;
+	return true;
 }
 
-/* On a day without faults nothing is lost. */
+/* On a day without faults nothing is lost; where there was one, only one talk
+ * has a loss. */
 void datagram_check_end(void)
 {
 	static const struct faults none;
+	unsigned lossy = 0;
 
-	if (memcmp(&world.faults, &none, sizeof(none)))
+	if (memcmp(&world.faults, &none, sizeof(none)) ||
+	    world.fault_concerns_all)
 		return;
 	for (unsigned t = 0; t < talk_cnt; t++)
-		for (unsigned dir = 0; dir < 2; dir++)
-			check_all_arrived(t, dir);
+		lossy += !all_arrived(t, 0) || !all_arrived(t, 1);
+	if (lossy > (world.fault_at ? 1u : 0u))
+		fail("datagrams of %u talks did not arrive", lossy);
 }

@@ -253,6 +253,8 @@ int __wrap_epoll_ctl(int ep, int op, int fd, struct epoll_event *e)
 	}
 	if (op == EPOLL_CTL_ADD && k->watched)
 		return give_up(EEXIST);
+	if (op == EPOLL_CTL_ADD && k->kind == K_UDP && fault(world.faults.odd))
+		return give_up(chance(500) ? ENOSPC : ENOMEM);
 	if (op == EPOLL_CTL_ADD && k->kind == K_TCP &&
 	    fault(world.faults.no_epoll)) {
 		T("epoll_ctl(%d): ENOSPC", fd);
@@ -374,6 +376,8 @@ int __wrap_poll(struct pollfd *p, nfds_t cnt, int timeout)
 	if (cnt != 1)
 		fail("poll() of several");
 	mask = mask_of(ksock(p->fd, "poll"));
+	if (fault(world.faults.odd))
+		return give_up(chance(500) ? EINTR : ENOMEM);
 	p->revents = (short)(mask & ((uint32_t)p->events | POLLERR | POLLHUP));
 	return !!p->revents;
 }
@@ -563,6 +567,11 @@ int __wrap_getsockname(int fd, struct sockaddr *sa, socklen_t *len)
 	union sockaddr_any any;
 
 	enter();
+	if (fault(world.faults.odd)) {
+		if (k->kind == K_TCP)
+			conns[k->conn].cause |= CAUSE_NO_CALL;
+		return give_up(ENOBUFS);
+	}
 	*len = k->dual_local ?
 	       addr_to_sockaddr6(&any, &k->local, k->local_port, 0) :
 	       addr_to_sockaddr(&any, &k->local, k->local_port, 0);
@@ -659,7 +668,7 @@ int __wrap_close(int fd)
 		close_tcp(k);
 	k->open = false;
 	k->watched = false;
-	return 0;
+	return fault(world.faults.odd) ? give_up(EINTR) : 0;
 }
 
 int __wrap_shutdown(int fd, int how);
@@ -694,6 +703,12 @@ int __wrap_setsockopt(int fd, int level, int name, const void *val,
 
 	enter();
 	memcpy(&v, val, MIN(len, sizeof(v)));
+	if (fault(world.faults.odd)) {
+		T("setsockopt(%d, %d, %d): fails", fd, level, name);
+		if (k->kind == K_TCP && name == SO_PEEK_OFF)
+			conns[k->conn].cause |= CAUSE_NO_CALL;
+		return give_up(chance(500) ? ENOMEM : EPERM);
+	}
 	if (level == SOL_SOCKET && name == SO_PEEK_OFF) {
 		T("connection %u: peek offset %d, head at %llu", k->conn, v,
 		  (unsigned long long)k->read);
@@ -722,6 +737,8 @@ int __wrap_getsockopt(int fd, int level, int name, void *val, socklen_t *len)
 	struct ksock *k = ksock(fd, "getsockopt");
 
 	enter();
+	if (fault(world.faults.odd))
+		return give_up(EPERM);
 	if (level == SOL_SOCKET && name == SO_MEMINFO)
 		return meminfo(k, val, len);
 	if (level != SOL_SOCKET || name != SO_ERROR)

@@ -2,8 +2,11 @@
 /* sim.c - schedules: each seed makes one, runs it in a process of its own, and
  * judges how it ended
  *
- * usage: sim [-cv] [-j PROCESSES] [-n COUNT] [-s FIRST]
+ * usage: sim [-cv] [-j PROCESSES] [-n COUNT] [-s FIRST] [-x|-f POINT[.KIND]]
  *   -s  one seed, or with -n the first of so many
+ *   -x  each seed without faults, and then again with one, at each point where
+ *       one could be
+ *   -f  a seed with this one
  *   -v  trace of calls, segments, and the daemon's own log
  *   -c  what happened how often, over all schedules
  */
@@ -47,6 +50,7 @@
 #define WORKERS_MAX	16u
 #define FAILURES_MAX	10u
 #define SEEDS_DEFAULT	100000u
+#define FAULT_KINDS	3u
 
 struct counters *counters;
 
@@ -352,7 +356,8 @@ static void start_schedule(uint64_t seed)
 		at(conns[i].start, conn_start, i, 0);
 	}
 	datagram_start();
-	make_faults(&world.faults);
+	if (!world.one_fault)
+		make_faults(&world.faults);
 	world.slow_until = world.now + FAULTS_FOR;
 	world.end_by = world.now + PATIENCE;
 }
@@ -451,9 +456,13 @@ static void run(uint64_t seed)
 
 struct totals {
 	unsigned passed, failed;
+	uint64_t points;		/* for a fault, in the last schedule */
 };
 
-static bool run_apart(uint64_t seed)
+/* What each schedule is run with. */
+static bool each_fault;
+
+static bool run_apart(struct totals *t, uint64_t seed)
 {
 	int status;
 	pid_t pid;
@@ -463,6 +472,7 @@ static bool run_apart(uint64_t seed)
 	if (!pid) {
 		alarm(WALL_LIMIT_S);
 		run(seed);
+		t->points = world.fault_points;
 		fflush(stdout);
 		_exit(0);
 	}
@@ -475,18 +485,45 @@ static bool run_apart(uint64_t seed)
 	if (WIFSIGNALED(status))
 		printf("seed %llu: %s\n", (unsigned long long)seed,
 		       strsignal(WTERMSIG(status)));
-	printf("    make check-sim SEED=%llu\n", (unsigned long long)seed);
+	printf("    make check-sim SEED=%llu", (unsigned long long)seed);
+	if (world.fault_at)
+		printf(" FAULT=%llu.%u", (unsigned long long)world.fault_at,
+		       world.fault_kind);
+	printf("\n");
 	return false;
 }
 
-static void work(struct totals *t, uint64_t first, uint64_t count,
+static void count(struct totals *t, bool passed)
+{
+	if (passed)
+		t->passed++;
+	else
+		t->failed++;
+}
+
+/* One fault at each point of a schedule, of each kind: where there are several,
+ * as of errors, chance picks another one. */
+static void work_faults(struct totals *t, uint64_t seed)
+{
+	uint64_t points;
+
+	world.fault_at = 0;
+	count(t, run_apart(t, seed));
+	points = t->points;
+	for (world.fault_at = 1; world.fault_at <= points; world.fault_at++)
+		for (world.fault_kind = 0; world.fault_kind < FAULT_KINDS &&
+		     t->failed < FAILURES_MAX; world.fault_kind++)
+			count(t, run_apart(t, seed));
+}
+
+static void work(struct totals *t, uint64_t first, uint64_t seeds,
 		 unsigned step)
 {
-	for (uint64_t i = 0; i < count && t->failed < FAILURES_MAX; i += step) {
-		if (run_apart(first + i))
-			t->passed++;
+	for (uint64_t i = 0; i < seeds && t->failed < FAILURES_MAX; i += step) {
+		if (each_fault)
+			work_faults(t, first + i);
 		else
-			t->failed++;
+			count(t, run_apart(t, first + i));
 	}
 	fflush(stdout);
 }
@@ -511,32 +548,46 @@ static void *shared(size_t size)
 	return p;
 }
 
+/* "17.2": at the 17th point, the third kind of fault */
+static void fault_parse(const char *text)
+{
+	char *end;
+
+	world.one_fault = true;
+	world.fault_at = strtoull(text, &end, 10);
+	world.fault_kind = *end ? (unsigned)atoi(end + 1) : 0;
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t first = 1, count = 0;
+	uint64_t first = 1, seeds = 0;
 	unsigned workers = 2, passed = 0, failed = 0;
 	bool count_all = false;
 	struct totals *totals = shared(sizeof(*totals) * WORKERS_MAX);
 	int opt;
 
 	counters = shared(sizeof(*counters));
-	while ((opt = getopt(argc, argv, "cj:n:s:v")) > 0) {
+	while ((opt = getopt(argc, argv, "cf:j:n:s:vx")) > 0) {
 		if (opt == '?')
 			return 2;
 		if (opt == 'j')
 			workers = (unsigned)atoi(optarg);
 		if (opt == 'n')
-			count = strtoull(optarg, NULL, 0);
+			seeds = strtoull(optarg, NULL, 0);
 		if (opt == 's') {
 			first = strtoull(optarg, NULL, 0);
-			count = count ? count : 1;
+			seeds = seeds ? seeds : 1;
 		}
+		if (opt == 'f')
+			fault_parse(optarg);
+		each_fault |= opt == 'x';
 		world.verbose |= opt == 'v';
 		count_all |= opt == 'c';
 	}
-	count = count ? count : SEEDS_DEFAULT;
+	seeds = seeds ? seeds : SEEDS_DEFAULT;
+	world.one_fault |= each_fault;
 	workers = CLAMP(workers, 1u, WORKERS_MAX);
-	workers = (unsigned)MIN(workers, count);
+	workers = (unsigned)MIN(workers, seeds);
 	log_threshold = LOG_LVL_ERR;
 	if (world.verbose) {
 		log_threshold = LOG_LVL_DEBUG;
@@ -546,7 +597,7 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < workers; i++) {
 		fflush(stdout);
 		if (!fork()) {
-			work(&totals[i], first + i, count - i, workers);
+			work(&totals[i], first + i, seeds - i, workers);
 			_exit(0);
 		}
 	}
@@ -559,6 +610,6 @@ int main(int argc, char **argv)
 	if (count_all)
 		print_counters();
 	printf("%u passed, %u failed, %u skipped\n", passed, failed,
-	       (unsigned)count - passed - failed);
+	       each_fault ? 0 : (unsigned)seeds - passed - failed);
 	return failed || !passed;
 }

@@ -48,6 +48,7 @@ struct faults {
 	unsigned overtake;		/* the world goes on during a call */
 	unsigned stall;			/* the link refuses frames for a while */
 	unsigned stingy;		/* or grants fewer than asked for */
+	unsigned odd;			/* of calls that hardly ever fail */
 };
 
 struct world {
@@ -60,6 +61,11 @@ struct world {
 	unsigned idle_turns;
 	unsigned conns;
 	bool pasta, stream;
+	/* Instead of faults by chance: the one that is due at this point. */
+	bool one_fault;
+	uint64_t fault_points, fault_at;
+	unsigned fault_kind;		/* of it, where there are several */
+	bool fault_concerns_all;
 };
 extern struct world world;
 

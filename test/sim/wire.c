@@ -648,6 +648,7 @@ static void stall_begins(void)
 	uint64_t length = PICK(lengths);
 
 	T("link: takes no more frames");
+	world.fault_concerns_all = true;
 	stalled = true;
 	kernel_link_writable(false);
 	at(world.now + length, stall_ends, 0, 0);

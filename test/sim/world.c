@@ -95,9 +95,18 @@ bool chance(unsigned per_mille)
 	return per_mille && rnd(1000) < per_mille;
 }
 
+/* In a schedule with one fault, that is one of those asked for here, by number:
+ * whatever the chances are. What else it will be has another course then. */
 bool fault(unsigned per_mille)
 {
-	return world.now < world.slow_until && chance(per_mille);
+	if (!world.one_fault)
+		return world.now < world.slow_until && chance(per_mille);
+	if (world.now >= world.slow_until ||
+	    ++world.fault_points != world.fault_at)
+		return false;
+	T("here is the fault");
+	random_state += world.fault_kind;
+	return true;
 }
 
 /* --- content --- */
