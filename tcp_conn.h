@@ -59,6 +59,7 @@ enum tcp_state {
 	X(RECOVERY,	"resending holes up to recover")		\
 	X(PROBING,	"next segment ignores the window: a probe")	\
 	X(PEEK_OFF,	"SO_PEEK_OFF is set: reads start at to_guest.next") \
+	X(PEEK_LOST,	"but not where it has to be: before the next read") \
 	X(KEEPALIVE,	"SO_KEEPALIVE is set, as the guest does it")	\
 	X(ROOM_KNOWN,	"the host socket was full: room limits the window") \
 	X(HOST_GONE,	"the host's peer has reset: there is no end of file")

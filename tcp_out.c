@@ -263,9 +263,11 @@ static void tcp_out_peek_at(struct tcp_conn *c, uint32_t seq)
 
 	if (!tcp_has(c, TCP_PEEK_OFF))
 		return;
-	if (setsockopt(c->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)))
-		flow_err(&c->flow, "cannot set peek offset: %s",
-			 strerror(errno));
+	c->flags &= ~(uint32_t)TCP_PEEK_LOST;
+	if (!setsockopt(c->fd, SOL_SOCKET, SO_PEEK_OFF, &off, sizeof(off)))
+		return;
+	flow_debug(&c->flow, "cannot set peek offset: %s", strerror(errno));
+	c->flags |= TCP_PEEK_LOST;
 }
 
 /* Before a read at to_guest.next. Short connections get by without an offset:
@@ -274,15 +276,19 @@ static void tcp_out_peek_at(struct tcp_conn *c, uint32_t seq)
 static bool tcp_out_peek_prepare(struct tcp_conn *c)
 {
 	struct tcp_to_guest *g = &c->to_guest;
+	bool known = !tcp_has(c, TCP_PEEK_LOST);
 
-	if (tcp_has(c, TCP_PEEK_OFF) || !conf.has_peek_off[tcp_fam(c)] ||
-	    g->next == g->base)
+	if (known && (tcp_has(c, TCP_PEEK_OFF) ||
+		      !conf.has_peek_off[tcp_fam(c)] || g->next == g->base))
 		return true;
-	if (g->acked == g->next && tcp_has(c, TCP_PEER_FIN))
+	if (known && g->acked == g->next && tcp_has(c, TCP_PEER_FIN))
 		return tcp_out_discard(c);
 	c->flags |= TCP_PEEK_OFF;
 	tcp_out_peek_at(c, g->next);
-	return true;
+	if (!tcp_has(c, TCP_PEEK_LOST))
+		return true;
+	tcp_abort(c, TCP_WHY_SOCKET);	/* rather than other bytes */
+	return false;
 }
 
 /* First byte that is not data of the host any more. */
@@ -583,6 +589,6 @@ bool tcp_out_resend_hole(struct tcp_conn *c)
 	/* As before, but for what the read has changed for good */
 	c->flags = (flags & ~(uint32_t)(TCP_ACK_NOW | TCP_ACK_SOON)) |
 		   (c->flags & TCP_PEEK_OFF);
-	tcp_out_peek_at(c, end);
+	tcp_out_peek_at(c, end);	/* settles whether it is lost, too */
 	return true;
 }
