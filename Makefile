@@ -192,6 +192,11 @@ check-fault: all $(SIM)	## each call fails once, F=--long for more errors
 	@PASST_DIR='$(abspath $(BIN))' test/fault/setup $(F)
 	@$(SIM) -x -n $(FAULT_SEEDS)
 
+# A million takes seven minutes.
+SOAK ?= 100000
+check-soak: all	## SOAK connections come and go while 10,000 stand idle
+	@PASST_DIR='$(abspath $(BIN))' test/soak/run $(SOAK)
+
 check-clients: all	## with Podman, RootlessKit, QEMU and others of Debian 13
 	@PASST_DIR='$(abspath $(BIN))' test/clients/run $(T)
 
