@@ -35,19 +35,24 @@ static const struct {
 
 /* --- words --- */
 
-static const struct request nothing_said = {
-	.netmask_len = -1,
-	.level = LOG_LVL_INFO,
-	.fd = -1,
-	.net = { { .prefix_len = -1 }, { .prefix_len = -1 } },
-};
+/* Made when it is wanted: it is mostly zeroes, and large. */
+static struct request nothing_said(void)
+{
+	return (struct request){
+		.netmask_len = -1,
+		.level = LOG_LVL_INFO,
+		.fd = -1,
+		.net = { { .prefix_len = -1 }, { .prefix_len = -1 } },
+	};
+}
 
 static void undo(struct scan *s, enum opt_id id)
 {
+	const struct request defaults = nothing_said();
 	const struct opt *o = option(id);
 
 	memcpy((char *)s->req + o->dest.off,
-	       (const char *)&nothing_said + o->dest.off, o->dest.size);
+	       (const char *)&defaults + o->dest.off, o->dest.size);
 	s->given[id] = false;
 }
 
@@ -352,7 +357,7 @@ bool cmdline_parse(struct request *req, int argc, char **argv,
 	};
 	char **rest = none;
 
-	*req = nothing_said;
+	*req = nothing_said();
 	*err = '\0';
 	if (!scan_words(&s, argc > 0 ? argv + 1 : none, &rest) ||
 	    !judge_mode(&s, argv0))

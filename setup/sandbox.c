@@ -589,7 +589,7 @@ void sandbox_agent(const struct request *req)
 
 void sandbox_reader(void)
 {
-	static const struct request none = { .fd = -1 };
+	const struct request none = { .fd = -1 };
 
 	stage_take(SANDBOX_FINAL, READER, &none);
 	stage_take(SANDBOX_RUNNING, READER, &none);
