@@ -222,7 +222,7 @@ TEST(the_file_has_a_header_stamps_and_levels)
 			       "a detail\na trace\n");
 	slurp(path);
 	OK(matches(text, "^pasta .* [(][0-9]+[)]$"));
-	OK(matches(text, "^pasta 1\\.0: /.*/log, since 20[0-9]{2}-[0-9]{2}-"
+	OK(matches(text, "^pasta 1\\.0: /[^,]*, since 20[0-9]{2}-[0-9]{2}-"
 			 "[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\\.[0-9]{3}Z [(][0-9]+[)]$"));
 	OK(matches(text, "^0\\.[0-9]{4}: ERROR:   an error$"));
 	OK(matches(text, "^0\\.[0-9]{4}: WARNING: a warning$"));
