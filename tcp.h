@@ -12,7 +12,7 @@
 /* @n packets of one conversation, in order (services/dispatch.c groups them). */
 void tcp_from_guest(const struct packet *p, unsigned n);
 /* listen.c accepted @fd for the guest; side 0 and 1 are decided. Takes @fd. */
-void tcp_from_host(int fd, const struct side side[2]);
+void tcp_from_host(int fd, const struct side given[2]);
 
 /* Why connections ended. */
 bool tcp_end_counter(unsigned i, struct counter *out);
