@@ -290,6 +290,7 @@ int main(int argc, char **argv)
 	resolv_watch_confine();
 	if (c->mode == MODE_PASTA)
 		start_agent_wait();
+	process_death_signal();
 	rc = conf_freeze();
 	if (rc)
 		die("Couldn't make the configuration read-only: %s",

@@ -30,6 +30,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
@@ -51,6 +52,10 @@ static struct {
 static int signal_fd = -1;
 static int null_fd = -1;
 static int parent_fd = -1;	/* child's end; -1: no parent waits */
+static struct {			/* what our caller wants us to get if it dies */
+	int number;		/* 0: nothing */
+	pid_t caller;
+} death;
 static struct {			/* in background mode */
 	pid_t self;
 	pid_t child;		/* 0: reaped */
@@ -216,6 +221,18 @@ void process_init(void)
 	stdio_fill();
 	files_limit_raise();
 	signals_init();
+	prctl(PR_GET_PDEATHSIG, &death.number);
+	death.caller = getppid();
+}
+
+/* In the background we are nobody's. */
+void process_death_signal(void)
+{
+	if (!death.number || parent_fd >= 0)
+		return;
+	prctl(PR_SET_PDEATHSIG, death.number);
+	if (getppid() != death.caller)
+		raise(death.number);
 }
 
 /* --- background --- */

@@ -237,6 +237,10 @@ void leftover_remove(void);
 /* Before anything is opened: descriptors 0 to 2 exist, as many more as allowed can, and
  * SIGTERM and SIGQUIT wait for the loop. */
 void process_init(void);
+/* In the foreground: the death signal our caller asked for (prctl(2),
+ * PR_SET_PDEATHSIG) applies again. A change of credentials has undone it, so
+ * that this comes after the last of them. */
+void process_death_signal(void);
 /* A command is run in new namespaces: always in the foreground. */
 bool process_spawns(const struct request *req);
 /* Opens the PID file. In background mode, forks: the parent waits until

@@ -82,6 +82,25 @@ taken() { host ss -Hln"$1" 'sport = :5009' | grep -q .; }
 	host "$BATS_TEST_DIRNAME/deaths.py" $seed 300 3>&-
 }
 
+# Who is not root stays who he is; root becomes nobody, and enters a user
+# namespace of somebody else.
+@test "whoever wants it to die with him is obeyed, root too" {
+	local place caller
+
+	guest_new
+	for place in host host_root; do
+		rm -f "$BED/tmp/pid"
+		start $place sh -c 'setpriv --pdeathsig KILL pasta "$@" & wait' \
+			sh -f "${NONE[@]}" -P "$BED/tmp/pid" "$GUEST"
+		caller=$STARTED
+		eventually test -s "$BED/tmp/pid"
+		DAEMON=$(cat "$BED/tmp/pid")
+		track "$DAEMON"
+		kill -KILL "$caller"
+		eventually gone "$DAEMON"
+	done
+}
+
 # --- at a terminal ---
 
 at_terminal() {	# COMMAND...: prints its exit status
