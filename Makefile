@@ -23,6 +23,9 @@ LIB_OBJ := $(filter-out $(O)/passt.o,$(OBJ))
 
 # Programs of their own, which list what they are linked with in a comment.
 TOOL_SRC := $(wildcard tools/*.c)
+# For callers of another program; not installed unless asked for.
+SLIRP_SRC := contrib/slirp4netns/slirp4netns.c
+SLIRP := $(SLIRP_SRC:%.c=$(O)/%)
 UNIT_SRC := $(wildcard test/unit/*.c)
 FUZZ_SRC := $(wildcard test/fuzz/*.c)
 UNIT := $(UNIT_SRC:%.c=$(O)/%)
@@ -54,11 +57,11 @@ SAN_FLAGS := $(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all \
 
 # All that "make help" lists, and what that is made of.
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\#.*/\1/p' Makefile) FORCE \
-	fuzz-build fuzz-one install-completion
+	fuzz-build fuzz-one install-completion install-slirp4netns
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(BIN)/passt $(BIN)/pasta $(TOOLS)	## build passt, pasta and the tools
+all: $(BIN)/passt $(BIN)/pasta $(TOOLS) $(SLIRP)	## build passt, pasta and the tools
 
 $(BIN)/passt: $(OBJ)
 	$(CC) $(ALL_LDFLAGS) -o $@ $(OBJ)
@@ -107,7 +110,8 @@ $(O)/setup/%.o $(O)/control/%.o $(O)/services/dhcp%.o $(O)/services/n%.o \
 	$(O)/fwd_spec.o $(O)/agent.o: COLD := $(if $(filter -O2,$(CFLAGS)),-Os)
 
 # Only what prints the version is compiled again when it changes.
-VERSIONED := $(O)/passt.o $(TOOL_SRC:%.c=$(O)/%.o)
+VERSIONED := $(O)/passt.o $(TOOL_SRC:%.c=$(O)/%.o) \
+	$(O)/contrib/slirp4netns/options.o
 $(VERSIONED): DEFS := -DVERSION='"$(VERSION)"'
 $(VERSIONED): $(O)/version
 $(O)/version: FORCE
@@ -116,7 +120,7 @@ $(O)/version: FORCE
 
 -include $(OBJ:.o=.d)
 -include $(patsubst %.c,$(O)/%.d,$(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC) \
-	$(GUEST_SRC) $(SIM_SRC))
+	$(GUEST_SRC) $(SIM_SRC) $(wildcard contrib/*/*.c))
 
 # One file that runs anywhere. Debian's musl-gcc does not know how to link a
 # position-independent static program, nor where kernel headers are.
@@ -131,7 +135,7 @@ static:	## build/static/passt, linked with musl, for any Linux
 # --- tests -----------------------------------------------------------------
 
 # Prerequisites from the "links:" comments.
-LINKED := $(TOOL_SRC) $(UNIT_SRC) $(FUZZ_SRC) test/sim/sim.c
+LINKED := $(TOOL_SRC) $(SLIRP_SRC) $(UNIT_SRC) $(FUZZ_SRC) test/sim/sim.c
 $(O)/links.mk: test/links.awk $(LINKED)
 	@mkdir -p $(@D)
 	@awk -v O=$(O) -f $< $(LINKED) >$@
@@ -139,7 +143,7 @@ ifneq ($(filter-out clean help,$(or $(MAKECMDGOALS),all)),)
 -include $(O)/links.mk
 endif
 
-$(UNIT) $(TOOL_SRC:%.c=$(O)/%): %: %.o
+$(UNIT) $(TOOL_SRC:%.c=$(O)/%) $(SLIRP): %: %.o
 	$(CC) $(ALL_LDFLAGS) $(WRAP) -o $@ $(filter %.o,$^)
 
 $(TOOLS): $(BIN)/%: $(O)/tools/%
@@ -184,7 +188,8 @@ check-sim: $(SIM)	## simulated schedules: SEEDS=count, SEED=one, in full
 		-n $(SEEDS))
 
 check-sys: all	## one script per promise, in namespaces
-	@PASST_DIR='$(abspath $(BIN))' test/sys/run $(T)
+	@PASST_DIR='$(abspath $(BIN))' SLIRP4NETNS='$(abspath $(SLIRP))' \
+		test/sys/run $(T)
 
 # In start-up of the real program, then in flight in the simulated world.
 FAULT_SEEDS ?= 8
@@ -291,6 +296,12 @@ install: all doc install-completion	## into DESTDIR/PREFIX
 
 install-strip:	## the same, without debug information
 	@$(MAKE) INSTALL_PROGRAM='$(INSTALL_PROGRAM) -s' install
+
+install-slirp4netns: all	## pasta under that name too
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(MANDIR)/man1)
+	$(INSTALL_PROGRAM) -m 755 $(SLIRP) $(DESTDIR)$(BINDIR)
+	install -m 644 contrib/slirp4netns/slirp4netns.1 \
+		$(DESTDIR)$(MANDIR)/man1
 
 install-completion: $(COMPLETION)
 	install -d $(addprefix $(DESTDIR),$(BASHDIR) $(ZSHDIR) $(FISHDIR))
