@@ -9,7 +9,11 @@ load lib
 NONE=(-q -t none -u none -T none -U none)
 AT_HOST=(nsenter --net="$BED_HOST" "${AS_USER[@]}")
 
-teardown() { tracked_kill; }
+# Who is killed leaves a PID file, which is root's where he was.
+teardown() {
+	tracked_kill
+	rm -f "$BED/tmp/pid"
+}
 
 # A failure in which "!" would be is no failure to the shell.
 not() { ! "$@"; }
