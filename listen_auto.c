@@ -2,8 +2,13 @@
 /* listen_auto.c - ports of automatic rules: open while there is a service
  *
  * An automatic rule has a port open while somebody listens on its target port
- * on the other side. Once a second both sides are asked (diag.h), and what
- * changed since is opened or closed: nothing else costs anything.
+ * on the other side. Both sides are asked (diag.h), and what changed since is
+ * opened or closed: nothing else costs anything.
+ *
+ * The kernel tells nobody of a listen(), so one has to ask again and again:
+ * once a second, and sooner after the start or a change, when more is likely to
+ * come. The wait is then a fifth of the time since: a service that takes half a
+ * second to start has its port a tenth later.
  *
  *        host                                 namespace
  *   [ services ]  <---- DIR_OUT rules ----  listeners of ours
@@ -25,12 +30,15 @@
 
 #define OPEN_BUDGET	256	/* ports per scan; the rest: next turn */
 #define SCAN_MS		1000
+#define SCAN_MIN_MS	100
+#define SCAN_SHARE	5	/* of the time since the last change */
 
 /* Which tables have automatic rules, and where to ask for them. */
 static bool automatic[DIRS][PROTOS];
 static int diag_fd[DIRS];	/* of the side the table's listeners are on */
 static bool started;
 static bool rules_changed;	/* since the last scan */
+static uint64_t changed_ms;	/* when services or rules did, or the start */
 
 /* Target ports that listeners were last opened and closed for. */
 static struct ports applied[DIRS][PROTOS];
@@ -106,6 +114,13 @@ static unsigned target_changed(enum listen_dir dir, enum listen_proto p,
 	return cnt;
 }
 
+static unsigned until_next_scan(void)
+{
+	uint64_t share_ms = (clock_ms() - changed_ms) / SCAN_SHARE;
+
+	return (unsigned)MIN(MAX(share_ms, SCAN_MIN_MS), SCAN_MS);
+}
+
 /* Returns how much of @budget is left. */
 static unsigned apply(enum listen_dir dir, enum listen_proto p,
 		      const struct ports *want, unsigned budget)
@@ -123,6 +138,7 @@ static unsigned apply(enum listen_dir dir, enum listen_proto p,
 			cnt = target_changed(dir, p, port,
 					     port_get(want, port));
 			now->map[i] ^= (uint64_t)1 << bit;
+			changed_ms = clock_ms();
 			budget -= MIN(cnt, budget);
 		}
 	}
@@ -163,7 +179,7 @@ void listen_scan(void)
 		for (unsigned p = 0; p < PROTOS; p++)
 			if (automatic[dir][p])
 				budget = apply(dir, p, &want[dir][p], budget);
-	timer_set(TIMER_SCAN, clock_ms() + (budget ? SCAN_MS : 0));
+	timer_set(TIMER_SCAN, clock_ms() + (budget ? until_next_scan() : 0));
 }
 
 static bool look_for_automatic(void)
@@ -189,6 +205,7 @@ void listen_auto_start(int host_diag, int ns_diag)
 	diag_fd[DIR_IN] = host_diag;
 	diag_fd[DIR_OUT] = ns_diag;
 	started = true;
+	changed_ms = clock_ms();
 	if (look_for_automatic())
 		listen_scan();
 }
@@ -199,6 +216,7 @@ void listen_auto_update(void)
 	if (!started)
 		return;
 	rules_changed = true;
+	changed_ms = clock_ms();
 	if (look_for_automatic())
 		timer_set(TIMER_SCAN, clock_ms());
 	else
