@@ -110,8 +110,8 @@ qemu_connected() { host_root ss -Hx state connected | grep -q "$SOCKET"; }
 }
 
 @test "QEMU starts passt itself with -netdev passt" {
-	qemu-system-x86_64 -M none -netdev help | grep -qx passt ||
-		skip "QEMU before 10.1 has no -netdev passt"
+	VM_MACHINE[0]=/opt/qemu/usr/bin/qemu-system-x86_64
+	VM_MACHINE+=(-L /opt/qemu/usr/share/qemu -L /opt/qemu/usr/share/seabios)
 	vm_start -device "$CARD" -netdev passt,id=n
 	vm_network
 	[ "$(vm wget -qO - http://10.77.0.3/)" = 'a page' ]
