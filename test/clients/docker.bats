@@ -18,6 +18,8 @@ teardown() {
 	grep -E "level=(error|fatal)" "$LOG" || :
 }
 
+teardown_file() { rm -rf "/home/$BED_USER/.local/share/docker"; }
+
 # vfs: a file system in memory is no place for overlays.
 engine_start() {
 	place host
