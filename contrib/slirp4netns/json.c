@@ -28,9 +28,16 @@ static int peek(const struct rd *r)
 	return rd_more(r) ? *r->p : -1;
 }
 
+static bool next_is_one_of(const struct rd *r, const char *set)
+{
+	int c = peek(r);
+
+	return c > 0 && strchr(set, c);
+}
+
 static void skip_blanks(struct rd *r)
 {
-	while (rd_more(r) && memchr(" \t\n\r", *r->p, 4))
+	while (next_is_one_of(r, " \t\n\r"))
 		rd_skip(r, 1);
 }
 
@@ -157,7 +164,7 @@ static bool number(struct rd *r, double *out)
 	char text[NUMBER_MAX + 1];
 	size_t len = 0;
 
-	while (rd_more(r) && memchr("+-.0123456789eE", *r->p, 15)) {
+	while (next_is_one_of(r, "+-.0123456789eE")) {
 		if (len == NUMBER_MAX)
 			return false;
 		text[len++] = (char)rd_u8(r);
@@ -269,14 +276,14 @@ bool json_parse(struct json *j, const char *s, size_t len)
 }
 
 const struct json_node *json_get(const struct json *j,
-				 const struct json_node *of, const char *key,
-				 enum json_type type)
+				 const struct json_node *object,
+				 const char *key, enum json_type type)
 {
 	for (unsigned i = 1; i < j->cnt; i++) {
 		const struct json_node *n = &j->node[i];
 
-		if (n->type == type && n->key && &j->node[n->parent] == of &&
-		    !strcmp(n->key, key))
+		if (n->type == type && n->key &&
+		    &j->node[n->parent] == object && !strcmp(n->key, key))
 			return n;
 	}
 	return NULL;

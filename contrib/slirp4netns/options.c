@@ -27,7 +27,7 @@
 #define MTU_USUAL	"1500"
 #define NETWORK_USUAL	"10.0.2.0/24"
 #define GUEST6		"fd00::100"
-#define PREFIX6		"/64"
+#define PREFIX_LEN6	64
 #define GATEWAY6	"fd00::2"
 #define DNS6		"fd00::3"
 
@@ -348,21 +348,26 @@ static void add_words(const char *const *word)
 		add("%s", *word);
 }
 
+static void add_network(const char *guest, unsigned prefix_len,
+			const char *gateway)
+{
+	add("-a");
+	add("%s/%u", guest, prefix_len);
+	add("-g");
+	add("%s", gateway);
+}
+
 static void add_networks(void)
 {
-	static const char *const ipv6[] = {
-		"-a", GUEST6 PREFIX6, "-g", GATEWAY6, NULL,
-	};
 	static const char *const dns6[] = {
 		"-D", DNS6, "--dns-forward", DNS6, NULL,
 	};
-	char text[ADDR_STRLEN];
+	char guest[ADDR_STRLEN], gateway[ADDR_STRLEN];
 
-	add("-a");
-	add("%s/%u", addr_str(&options.guest[FAM4], text), args.prefix_len);
-	add_addr("-g", &args.gateway);
+	add_network(addr_str(&options.guest[FAM4], guest), args.prefix_len,
+		    addr_str(&args.gateway, gateway));
 	if (given[OPT_IPV6])
-		add_words(ipv6);
+		add_network(GUEST6, PREFIX_LEN6, GATEWAY6);
 	else
 		add("-4");
 	add("-m");

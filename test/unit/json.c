@@ -72,6 +72,13 @@ TEST(everything_else_is_refused)
 			printf("  %s\n", wrong[i]);
 }
 
+TEST(a_zero_byte_is_neither_blank_nor_part_of_a_number)
+{
+	OK(!json_parse(&j, "{\0}", 3));
+	OK(!json_parse(&j, "[1\0]", 4));
+	OK(!json_parse(&j, "[1\0,2]", 6));
+}
+
 TEST(every_beginning_of_a_text_is_refused)
 {
 	static const char text[] = "{\"execute\":\"a\\u00e4\",\"arguments\":"
