@@ -68,6 +68,18 @@ static bool silent(void)
 	return ask_in_vain(ndp_from_guest, DROP_NDP);
 }
 
+/* But for the checksum, which is right instead */
+static bool sent_only(const uint8_t *golden, size_t len)
+{
+	uint8_t *sent = mem.sent[0].b;
+
+	if (!EQ(mem.cnt, 1) || !EQ(mem.sent[0].len, len) ||
+	    !EQ(raw_l4_sum(sent), 0))
+		return false;
+	put_be16(sent + 56, 0);
+	return MEMEQ(sent, golden, len);
+}
+
 TEST(golden_advertisement)
 {
 	static const uint8_t golden[] = {
@@ -86,11 +98,7 @@ TEST(golden_advertisement)
 	start();
 	make(135, GUEST, "2001:db8::99");
 	receive();
-	EQ(mem.cnt, 1);
-	EQ(mem.sent[0].len, sizeof(golden));
-	EQ(raw_l4_sum(mem.sent[0].b), 0);
-	put_be16(mem.sent[0].b + 56, 0);
-	MEMEQ(mem.sent[0].b, golden, sizeof(golden));
+	OK(sent_only(golden, sizeof(golden)));
 }
 
 TEST(a_neighbour_of_the_host_is_shown_with_its_own_hardware_address)
@@ -246,11 +254,7 @@ TEST(golden_announcement)
 
 	start();
 	ndp_announce(&neighbour, &mac);
-	EQ(mem.cnt, 1);
-	EQ(mem.sent[0].len, sizeof(golden));
-	EQ(raw_l4_sum(mem.sent[0].b), 0);
-	put_be16(mem.sent[0].b + 56, 0);
-	MEMEQ(mem.sent[0].b, golden, sizeof(golden));
+	OK(sent_only(golden, sizeof(golden)));
 }
 
 TEST(golden_solicitation_for_a_guest_that_runs_already)
@@ -271,11 +275,7 @@ TEST(golden_solicitation_for_a_guest_that_runs_already)
 	start();
 	link_set_guest_mac(&MAC_BROADCAST);
 	ndp_solicit();
-	EQ(mem.cnt, 1);
-	EQ(mem.sent[0].len, sizeof(golden));
-	EQ(raw_l4_sum(mem.sent[0].b), 0);
-	put_be16(mem.sent[0].b + 56, 0);
-	MEMEQ(mem.sent[0].b, golden, sizeof(golden));
+	OK(sent_only(golden, sizeof(golden)));
 }
 
 TEST(without_ipv6_or_discovery_nobody_is_asked)
@@ -355,10 +355,7 @@ TEST(golden_router_advertisement)
 
 	start();
 	solicit();
-	EQ(mem.sent[0].len, sizeof(golden));
-	EQ(raw_l4_sum(mem.sent[0].b), 0);
-	put_be16(mem.sent[0].b + 56, 0);
-	MEMEQ(mem.sent[0].b, golden, sizeof(golden));
+	OK(sent_only(golden, sizeof(golden)));
 }
 
 TEST(who_has_no_address_is_told_as_one_of_all)
