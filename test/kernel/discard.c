@@ -8,9 +8,7 @@ TEST(recv_of_no_buffer_with_msg_trunc_discards_tcp_bytes)
 		char buf[16] = "";
 		int fd[2];
 
-		tcp_pair(af, fd);
-		EQ(send(fd[0], "abcdef", 6, 0), 6);
-		OK(arrived(fd[1], 6));
+		tcp_pair_with(af, fd, "abcdef");
 		EQ(recv(fd[1], NULL, 4, MSG_TRUNC | MSG_DONTWAIT), 4);
 		EQ(recv(fd[1], buf, sizeof(buf), MSG_DONTWAIT), 2);
 		STREQ(buf, "ef");
@@ -24,9 +22,7 @@ TEST(no_more_is_discarded_than_is_there)
 	EACH_FAMILY(af) {
 		int fd[2];
 
-		tcp_pair(af, fd);
-		EQ(send(fd[0], "abc", 3, 0), 3);
-		OK(arrived(fd[1], 3));
+		tcp_pair_with(af, fd, "abc");
 		EQ(recv(fd[1], NULL, 1 << 20, MSG_TRUNC | MSG_DONTWAIT), 3);
 		EQ(recv(fd[1], NULL, 1, MSG_TRUNC | MSG_DONTWAIT), -1);
 		EQ(errno, EAGAIN);

@@ -122,6 +122,16 @@ static inline bool arrived(int fd, int n)
 	return false;
 }
 
+/* A tcp_pair(), and @text to be read from its fd[1]. */
+static inline void tcp_pair_with(int af, int fd[2], const char *text)
+{
+	ssize_t len = (ssize_t)strlen(text);
+
+	tcp_pair(af, fd);
+	EQ(send(fd[0], text, (size_t)len, 0), len);
+	OK(arrived(fd[1], (int)len));
+}
+
 static inline bool put(const char *path, const char *text)
 {
 	int fd = open(path, O_WRONLY);

@@ -18,9 +18,7 @@ static int peek(int fd, char *buf, size_t len)
 /* A pair with @text sent, and the receiver peeking from the start. */
 static bool peeking(int af, int fd[2], const char *text)
 {
-	tcp_pair(af, fd);
-	EQ(send(fd[0], text, strlen(text), 0), strlen(text));
-	OK(arrived(fd[1], (int)strlen(text)));
+	tcp_pair_with(af, fd, text);
 	return !set(fd[1], SOL_SOCKET, SO_PEEK_OFF, 0);
 }
 

@@ -69,9 +69,7 @@ TEST(plain_close_with_bytes_unread_resets)
 	EACH_FAMILY(af) {
 		int fd[2];
 
-		tcp_pair(af, fd);
-		EQ(send(fd[0], "x", 1, 0), 1);
-		OK(arrived(fd[1], 1));
+		tcp_pair_with(af, fd, "x");
 		close(fd[1]);
 		EQ(ending(fd[0]), -ECONNRESET);
 		close(fd[0]);
@@ -84,9 +82,7 @@ TEST(plain_close_with_bytes_only_peeked_resets_too)
 		int fd[2];
 		char byte;
 
-		tcp_pair(af, fd);
-		EQ(send(fd[0], "x", 1, 0), 1);
-		OK(arrived(fd[1], 1));
+		tcp_pair_with(af, fd, "x");
 		EQ(recv(fd[1], &byte, 1, MSG_PEEK), 1);
 		close(fd[1]);
 		EQ(ending(fd[0]), -ECONNRESET);
@@ -99,9 +95,7 @@ TEST(plain_close_with_all_bytes_discarded_is_orderly)
 	EACH_FAMILY(af) {
 		int fd[2];
 
-		tcp_pair(af, fd);
-		EQ(send(fd[0], "x", 1, 0), 1);
-		OK(arrived(fd[1], 1));
+		tcp_pair_with(af, fd, "x");
 		EQ(recv(fd[1], NULL, 1, MSG_TRUNC), 1);
 		close(fd[1]);
 		EQ(ending(fd[0]), 0);
