@@ -93,21 +93,11 @@ passt_pid() { cat "$RUN"/*-guest-net0-passt.pid; }
 	grep -q 'inet 192.0.2.5/24' "$BED/tmp/out"
 	grep -q 'inet6 fd77::' "$BED/tmp/out"
 	grep -q 'mtu 65520' "$BED/tmp/out"
-	for at in remote.corp.example 10.77.0.3 '[fd77::3]'; do
-		[ "$(vm wget -qO - "http://$at/")" = 'a page' ]
-	done
-	vm ping -c 1 -W 5 10.77.0.3
-	vm ping -6 -c 1 -W 5 fd77::3
+	vm_reaches_the_network
 }
 
 @test "the guest is reached by forwarded ports" {
-	for family in 4 6; do
-		echo "IPv$family"
-		[ "$(remote curl -sS -m 10 \
-			"http://$(bracketed ${HOST[$family]}):8080/")" = mine ]
-		[ "$(host curl -sS -m 10 \
-			"http://$(bracketed ${LOOPBACK[$family]}):8080/")" = mine ]
-	done
+	vm_is_reached_by_port_8080
 }
 
 @test "killed, passt is started again by libvirt, and the guest goes on" {

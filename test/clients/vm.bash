@@ -6,6 +6,8 @@
 #					VM_WITH, words to put in front
 #	vm CMD...			in its shell: status and output are its
 #	vm_network			configure eth0 by DHCP and advertisements
+#	vm_reaches_the_network		by name, both families, echo
+#	vm_is_reached_by_port_8080	from afar and from the host
 #
 # Debian's own kernel with a busybox as its only program. Its console is a pair
 # of pipes, on which its shell takes a line and marks the end of each answer.
@@ -104,4 +106,26 @@ vm_network() {
 
 vm_soon() {
 	vm "for i in 1 2 3 4 5 6 7 8 9 10; do { $1; } && break; sleep 1; done; $1"
+}
+
+vm_reaches_the_network() {
+	local at
+
+	for at in remote.corp.example 10.77.0.3 '[fd77::3]'; do
+		[ "$(vm wget -qO - "http://$at/")" = 'a page' ]
+	done
+	vm ping -c 2 -W 5 10.77.0.3
+	vm ping -6 -c 2 -W 5 fd77::3
+}
+
+vm_is_reached_by_port_8080() {
+	local family
+
+	for family in 4 6; do
+		echo "IPv$family"
+		[ "$(remote curl -sS -m 10 \
+			"http://$(bracketed ${HOST[$family]}):8080/")" = mine ]
+		[ "$(host curl -sS -m 10 \
+			"http://$(bracketed ${LOOPBACK[$family]}):8080/")" = mine ]
+	done
 }
