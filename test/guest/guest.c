@@ -33,21 +33,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "backlog.h"
-#include "conf.h"
-#include "epoll_ctl.h"
-#include "flow.h"
 #include "fwd.h"
-#include "icmp.h"
-#include "link/link.h"
-#include "listen.h"
 #include "log.h"
-#include "services/services.h"
 #include "sock.h"
-#include "tcp.h"
-#include "tcp_splice.h"
-#include "timer.h"
-#include "udp.h"
+#include "test/unit/board.h"
 
 #define START_MS	100000000u	/* the diary's clock begins here */
 #define WALL_LIMIT_S	20		/* one diary, one family */
@@ -60,7 +49,6 @@
 struct world world;
 static char notes[NOTES][240];
 static unsigned note_cnt;
-static bool more_to_do;
 
 /* --- telling --- */
 
@@ -121,39 +109,6 @@ uint64_t real_ms(void)
 	return (uint64_t)ts.tv_sec * 1000 + (uint64_t)ts.tv_nsec / 1000000;
 }
 
-static void on_expire(uint32_t id)
-{
-	if (id < TIMER_FLOWS)
-		flow_expire(id);
-	else if (id == TIMER_BACKLOG)
-		backlog_expire(id);
-	else
-		listen_expire(id);
-}
-
-static bool on_turn(void)
-{
-	more_to_do = flow_run_ready();
-	link_flush();
-	return more_to_do;
-}
-
-static const struct loop_hooks hooks = {
-	.handler = {
-		[EV_LINK] = link_handle,
-		[EV_LINK_LISTEN] = link_handle,
-		[EV_TCP] = flow_handle,
-		[EV_SPLICE] = flow_handle,
-		[EV_PING] = flow_handle,
-		[EV_TCP_LISTEN] = listen_tcp_handle,
-		[EV_UDP] = udp_handle,
-		[EV_UDP_LISTEN] = udp_listen_handle,
-	},
-	.expire = on_expire,
-	.tick = udp_tick,
-	.turn = on_turn,
-};
-
 static uint64_t movements(void)
 {
 	uint64_t sum = world.frames + world.host_moves;
@@ -168,9 +123,9 @@ void pump(int wait_ms)
 	uint64_t before = movements();
 
 	host_turn();
-	loop_once(&hooks, wait_ms);
+	loop_once(&board_hooks, wait_ms);
 	wire_drain();
-	if (movements() != before || more_to_do)
+	if (movements() != before || board_has_more)
 		world.turns++;
 }
 
@@ -277,37 +232,25 @@ static bool family_there(void)
 	return yes;
 }
 
-static void make_conf_net(struct conf_net *net, const char *guest,
-			  const char *gw, uint8_t prefix_len)
+static void forget_our_addresses(void)
 {
-	net->enabled = true;
-	net->prefix_len = prefix_len;
-	if (!addr_parse(&net->guest, guest) || !addr_parse(&net->gw, gw))
-		fail("addresses of the guest");
-	if (world.unreachable)
-		return;
-	net->map_loopback = net->our_tap = net->gw;
+	struct conf *c = &conf_writable;
+
+	for (unsigned f = 0; f < FAM_COUNT; f++)
+		c->net[f].map_loopback = c->net[f].our_tap = (struct addr) { 0 };
+	c->our_ll = (struct addr) { 0 };
 }
 
 static void make_conf(void)
 {
 	struct conf *c = &conf_writable;
 
+	board_conf();
+	if (world.unreachable)
+		forget_our_addresses();
 	c->mode = MODE_PASST;
-	make_conf_net(&c->net[FAM4], "10.0.2.15", "10.0.2.2", 24);
-	make_conf_net(&c->net[FAM6], "fd00:2::15", "fe80::1", 64);
-	if (!world.unreachable)
-		c->our_ll = c->net[FAM6].gw;
-	c->our_mac = MAC_OURS_DEFAULT;
 	c->no_ra = true;
 	c->guest_fd = -1;
-	c->ephemeral_first = 32768;
-	c->ephemeral_last = 60999;
-	c->syn_retries = 6;
-	c->syn_linear_timeouts = 4;
-	c->rto_max_ms = 120000;
-	c->udp_timeout_s = 30;
-	c->udp_timeout_stream_s = 120;
 	for (unsigned f = 0; f < FAM_COUNT; f++)
 		c->has_peek_off[f] = !world.no_peek_off &&
 				     sock_probe_peek_off((enum fam)f);
@@ -380,13 +323,6 @@ static void attach_link(const struct link_hooks *link)
 
 void world_start(void)
 {
-	static const struct flow_ops ops[FLOW_TYPE_COUNT] = {
-		[FLOW_TCP] = { tcp_work, tcp_expire, tcp_event },
-		[FLOW_SPLICE] = { tcp_splice_work, NULL, tcp_splice_event },
-		[FLOW_UDP] = { NULL, udp_expire, NULL },
-		[FLOW_PING4] = { NULL, ping_expire, ping_event },
-		[FLOW_PING6] = { NULL, ping_expire, ping_event },
-	};
 	static const struct link_hooks link = {
 		.sink = dispatch,
 		.writable = flow_link_writable,
@@ -401,7 +337,7 @@ void world_start(void)
 	make_conf();
 	if (loop_init())
 		fail("loop_init: %s", strerror(errno));
-	flow_init(ops);
+	flow_init(board_flow_ops);
 	fwd_init();
 	tcp_splice_init();
 	udp_init();

@@ -26,21 +26,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "backlog.h"
-#include "conf.h"
-#include "epoll_ctl.h"
-#include "flow.h"
 #include "fwd.h"
-#include "icmp.h"
-#include "listen.h"
 #include "log.h"
 #include "neigh.h"
-#include "resolver.h"
-#include "services/services.h"
-#include "tcp.h"
-#include "tcp_splice.h"
-#include "timer.h"
-#include "udp.h"
+#include "test/unit/board.h"
 
 #define START		(1000 * SECOND)
 #define FAULTS_FOR	(100 * SECOND)
@@ -197,84 +186,20 @@ static void make_conn(unsigned i)
 
 /* --- the daemon --- */
 
-static const struct flow_ops flow_ops[FLOW_TYPE_COUNT] = {
-	[FLOW_TCP]	= { tcp_work,	     tcp_expire, tcp_event },
-	[FLOW_SPLICE]	= { tcp_splice_work, NULL,	 tcp_splice_event },
-	[FLOW_UDP]	= { NULL,	     udp_expire, NULL },
-	[FLOW_PING4]	= { NULL,	     ping_expire, ping_event },
-	[FLOW_PING6]	= { NULL,	     ping_expire, ping_event },
-};
-
 static const struct link_hooks link_hooks = {
 	.sink		= dispatch,
 	.writable	= flow_link_writable,
 };
-
-static void timer_expired(uint32_t id)
-{
-	if (id < FLOW_MAX)
-		flow_expire(id);
-	else if (id == TIMER_REASSEMBLY)
-		reassembly_expire(id);
-	else if (id == TIMER_RESOLVER)
-		resolver_expire();
-	else if (id == TIMER_BACKLOG)
-		backlog_expire(id);
-	else
-		listen_expire(id);
-}
-
-static bool turn_ended(void)
-{
-	bool more = flow_run_ready();
-
-	link_flush();
-	return more;
-}
-
-static const struct loop_hooks loop_hooks = {
-	.handler = {
-		[EV_LINK]	 = link_handle,
-		[EV_TCP]	 = flow_handle,
-		[EV_SPLICE]	 = flow_handle,
-		[EV_TCP_LISTEN]	 = listen_tcp_handle,
-		[EV_UDP]	 = udp_handle,
-		[EV_UDP_LISTEN]	 = udp_listen_handle,
-	},
-	.expire	= timer_expired,
-	.tick	= udp_tick,
-	.turn	= turn_ended,
-};
-
-static void make_net(struct conf_net *net, const char *guest, const char *gw,
-		     uint8_t prefix_len)
-{
-	net->enabled = true;
-	net->prefix_len = prefix_len;
-	addr_parse(&net->guest, guest);
-	addr_parse(&net->gw, gw);
-	net->map_loopback = net->our_tap = net->gw;
-}
 
 static void make_conf(void)
 {
 	static const uint16_t mtus[] = { 0, 1280, 1500, 1500, 9000, 65520 };
 	struct conf *c = &conf_writable;
 
+	board_conf();
 	c->mode = world.pasta ? MODE_PASTA : MODE_PASST;
-	make_net(&c->net[FAM4], "10.0.2.15", "10.0.2.2", 24);
-	make_net(&c->net[FAM6], "fd00:2::15", "fe80::1", 64);
-	c->our_ll = c->net[FAM6].gw;
-	c->our_mac = MAC_OURS_DEFAULT;
 	c->mtu = PICK(mtus);
 	c->can_bind_device = true;
-	c->ephemeral_first = 32768;
-	c->ephemeral_last = 60999;
-	c->syn_retries = 6;
-	c->syn_linear_timeouts = 4;
-	c->rto_max_ms = 120000;
-	c->udp_timeout_s = 30;
-	c->udp_timeout_stream_s = 120;
 	c->has_peek_off[FAM4] = chance(700);
 	c->has_peek_off[FAM6] = chance(700);
 	c->inbound.cnt = 2;
@@ -310,7 +235,7 @@ static void start_daemon(void)
 	make_conf();
 	kernel_start();
 	loop_init();
-	flow_init(flow_ops);
+	flow_init(board_flow_ops);
 	fwd_init();
 	resolver_init();
 	neigh_init();
@@ -439,7 +364,7 @@ static void run(uint64_t seed)
 
 	start_schedule(seed);
 	while (!world.dead && (world.now < over_by || !all_over())) {
-		loop_once(&loop_hooks, -1);
+		loop_once(&board_hooks, -1);
 		if (over_by == NEVER && all_over()) {
 			T("all is over");
 			over_by = world.now + AFTERWARDS;
