@@ -43,6 +43,7 @@
 
 #include "conf.h"
 #include "fwd.h"
+#include "icmp.h"
 #include "link/link.h"
 #include "listen.h"
 #include "log.h"
@@ -454,6 +455,15 @@ static struct udp_flow *start_from_guest(const struct side *ini)
 	return u;
 }
 
+/* The host knows no way to there, or forbids it: nobody else will say so. */
+static void tell_not_sent(const struct packet *p, int rc)
+{
+	struct icmp_error e;
+
+	if (icmp_error_of_errno(addr_fam(&p->dst), -rc, &e))
+		icmp_error_about(p, &e);
+}
+
 /* @n of them that are alike in what has to be set on the socket. */
 static void guest_run(struct udp_flow *u, const struct packet *p, unsigned n,
 		      enum udp_df df)
@@ -470,6 +480,8 @@ static void guest_run(struct udp_flow *u, const struct packet *p, unsigned n,
 		rc = send_to_all(u, to, p, n);
 	if (rc == -EMSGSIZE)
 		udp_errors(socket_of(u, to), host, u);
+	else if (rc)
+		tell_not_sent(p, rc);
 	if (rc && rc != -EAGAIN && rc != -EMSGSIZE)
 		resolver_failed(host);
 	else

@@ -45,6 +45,7 @@ setup() { guest_new; }
 teardown() {
 	host_root ip route flush cache
 	host_root ip -6 route flush cache
+	obstacles del 2>/dev/null || :
 	tracked_kill
 }
 
@@ -151,6 +152,36 @@ on_every_path() {	# VERB [ARGUMENT]...
 		[ "$(guest udp_peer error "${GATEWAY[$family]}" 5999)" = \
 			ECONNREFUSED ]
 	done
+}
+
+# Places on the host's way to which something is in the way
+declare -gA NO_WAY=([4]=198.51.100.1 [6]=2001:db8:1::1)
+declare -gA FORBIDDEN=([4]=203.0.113.1 [6]=2001:db8:2::1)
+obstacles() {	# VERB
+	for family in 4 6; do
+		host_root ip -$family route "$1" unreachable ${NO_WAY[$family]}
+		host_root ip -$family route "$1" prohibit ${FORBIDDEN[$family]}
+	done
+}
+
+@test "nobody there, no way to it, a forbidden one: the guest is told which" {
+	obstacles add
+	pasta_start
+	for family in 4 6; do
+		[ "$(guest udp_peer error "${NO_WAY[$family]}" 5000)" = \
+			EHOSTUNREACH ]
+	done
+	for nobody in 10.77.0.99 fd77::99; do
+		[ "$(guest udp_peer error $nobody 5000)" = EHOSTUNREACH ]
+	done
+	[ "$(guest udp_peer error "${FORBIDDEN[4]}" 5000)" = EHOSTUNREACH ]
+	[ "$(guest udp_peer error "${FORBIDDEN[6]}" 5000)" = EACCES ]
+	host_root ip route del default
+	host_root ip -6 route del default
+	[ "$(guest udp_peer error 192.0.2.1 5000)" = ENETUNREACH ]
+	[ "$(guest udp_peer error 2001:db8:9::1 5000)" = ENETUNREACH ]
+	host_root ip route add default via "${GATEWAY[4]}"
+	host_root ip -6 route add default via "${GATEWAY[6]}"
 }
 
 @test "a datagram that may not be cut is told the path's MTU" {

@@ -18,7 +18,7 @@ WAIT_S = 5 * int(os.environ.get("BED_DEADLINE", 1))
 
 # What Python has no names for
 IP_PKTINFO, IP_RECVTTL, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 8, 12, 10, 23
-IPV6_FREEBIND = 78
+IPV6_FREEBIND, IP_RECVERR, IPV6_RECVERR = 78, 11, 25
 PMTUDISC_DONT, PMTUDISC_DO = 0, 2
 UDP_SEGMENT = 103
 
@@ -98,8 +98,12 @@ def whoami(local, *places):
 
 
 def error(addr, port):
-    """The error that a datagram comes back with."""
+    """The error that a datagram comes back with, even a passing one."""
     s = sock(any_of(addr))
+    if family(addr) == socket.AF_INET6:
+        s.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
+    else:
+        s.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
     s.connect((addr, int(port)))
     try:
         s.send(b"nobody")
