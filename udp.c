@@ -377,17 +377,19 @@ static int send_packets(struct udp_flow *u, unsigned to,
 }
 
 /* Sending to all of a network has to be asked for: each time, because which
- * address that is only the kernel knows, and this is how it tells. */
+ * address that is only the kernel knows, and this is how it tells. Refused all
+ * the same, it is one that is forbidden, and nobody has been asked. */
 static int send_to_all(struct udp_flow *u, unsigned to, const struct packet *p,
 		       unsigned n)
 {
 	int fd = socket_of(u, to), on = 1, off = 0, rc;
 
-	open_to_all(u);
 	if (setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &on, sizeof(on)))
 		return -errno;
 	rc = send_packets(u, to, p, n);
 	setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &off, sizeof(off));
+	if (rc != -EACCES)
+		open_to_all(u);
 	return rc;
 }
 

@@ -287,6 +287,18 @@ obstacles() {	# VERB
 	done
 }
 
+# Where it may not send says as much as where it may only by asking: both EACCES.
+@test "asking where the host forbids it is not asking all" {
+	obstacles add
+	pasta_start
+	for family in 4 6; do
+		peer remote two_faced "${ANY[$family]}" 5000 5001
+		[ "$(guest udp_peer stranger 6000 "${REMOTE[$family]}" 5000 \
+			"${FORBIDDEN[$family]}")" = 1 ]
+		peers_kill
+	done
+}
+
 @test "broadcasts reach the network, and the answer comes back" {
 	pasta_start
 	peer remote echo 0.0.0.0 5000

@@ -332,9 +332,11 @@ def resolver(addr, port):
                  q[12:q.index(0, 12) + 5], peer)
 
 
-def stranger(local, addr, port):
-    """How many datagrams come in answer to one."""
+def stranger(local, addr, port, *before):
+    """How many datagrams come in answer to one. Those @before get one, too."""
     s = sock(any_of(addr), local)
+    for a in before:
+        s.sendto(b"hello", (a, int(port)))
     s.sendto(b"hello", (addr, int(port)))
     got = 0
     s.settimeout(1)
