@@ -15,6 +15,8 @@
 #include "addr.h"
 #include "conf.h"
 
+#define SOCK_UDP_TTL	64	/* what sockets of datagrams send with */
+
 enum sock_kind {
 	SOCK_KIND_TCP_CONNECT,	/* will connect(): flow over the link */
 	SOCK_KIND_TCP_SPLICE,	/* will connect(): spliced */

@@ -97,7 +97,7 @@ struct udp_dest {
 	int fd;
 	const struct side *side;	/* theirs: to whom; ours: see @as_ours */
 	bool as_ours;			/* name our address as the source */
-	uint8_t ttl, tos;		/* TTL 0: the host's default */
+	uint8_t ttl, tos;		/* TTL 0: SOCK_UDP_TTL */
 	/* No trains of datagrams this large or larger: the path, or the device
 	 * on it, has refused. Lowered here. */
 	uint16_t *gso_limit;

@@ -29,12 +29,12 @@
 
 #include "conf.h"
 #include "log.h"
+#include "sock.h"
 #include "util.h"
 
 SYSCALLS(sendmsg, sendmmsg);
 
 #define IOVS		(UDP_BATCH * 2)
-#define TTL_USUAL	64	/* the default of every Linux host */
 
 #define CTL_INT		CMSG_SPACE(sizeof(int))
 #define CTL_U16		CMSG_SPACE(sizeof(uint16_t))
@@ -127,7 +127,7 @@ static void ctl_marks(const struct udp_dest *d, enum fam fam)
 {
 	int ttl = d->ttl, tos = d->tos;
 
-	if (ttl && (ttl != TTL_USUAL || addr_is_multicast(&d->side->theirs)))
+	if (ttl && (ttl != SOCK_UDP_TTL || addr_is_multicast(&d->side->theirs)))
 		ctl_add(&tx.common, &tx.common_len, names[fam].level,
 			names[fam].ttl, &ttl, sizeof(ttl));
 	if (tos)

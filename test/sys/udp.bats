@@ -42,10 +42,22 @@ teardown_file() {
 }
 
 setup() { guest_new; }
+default_ttl() {
+	host_root sysctl -qw net.ipv4.ip_default_ttl=64 \
+		net.ipv6.conf.eth0.hop_limit=64
+}
+default_routes() {
+	for family in 4 6; do
+		host_root ip -$family route replace default \
+			via "${GATEWAY[$family]}"
+	done
+}
 teardown() {
 	host_root ip route flush cache
 	host_root ip -6 route flush cache
 	obstacles del 2>/dev/null || :
+	default_ttl
+	default_routes
 	tracked_kill
 }
 
@@ -180,8 +192,6 @@ obstacles() {	# VERB
 	host_root ip -6 route del default
 	[ "$(guest udp_peer error 192.0.2.1 5000)" = ENETUNREACH ]
 	[ "$(guest udp_peer error 2001:db8:9::1 5000)" = ENETUNREACH ]
-	host_root ip route add default via "${GATEWAY[4]}"
-	host_root ip -6 route add default via "${GATEWAY[6]}"
 }
 
 @test "a datagram that may not be cut is told the path's MTU" {
@@ -345,6 +355,23 @@ obstacles() {	# VERB
 			'17 72 40' ]
 		[ "$(guest udp_peer marked "${REMOTE[$family]}" 5000 64 0)" = \
 			'64 0 40' ]
+		peers_kill
+	done
+}
+
+@test "TTL is the guest's whatever the host's default, and forwarded or not" {
+	host_root sysctl -qw net.ipv4.ip_default_ttl=128 \
+		net.ipv6.conf.eth0.hop_limit=128
+	pasta_start -u 5000
+	for family in 4 6; do
+		peer remote marks "${ANY[$family]}" 5001
+		for local in 0 5000; do
+			for ttl in 64 65 128; do
+				[ "$(guest udp_peer marked \
+					"${REMOTE[$family]}" 5001 $ttl 0 \
+					$local)" = "$ttl 0 40" ]
+			done
+		done
 		peers_kill
 	done
 }

@@ -187,14 +187,18 @@ def trains(addr, port, size, full, tail, count):
         time.sleep(0.01)
 
 
-def df(how, addr, port, *lengths):
-    """What becomes of datagrams that may not (do), or may (dont) be cut."""
-    s = sock(any_of(addr))
+def set_df(s, how):
     value = PMTUDISC_DO if how == "do" else PMTUDISC_DONT
-    if family(addr) == socket.AF_INET:
+    if s.family == socket.AF_INET:
         s.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, value)
     else:
         s.setsockopt(socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, value)
+
+
+def df(how, addr, port, *lengths):
+    """What becomes of datagrams that may not (do), or may (dont) be cut."""
+    s = sock(any_of(addr))
+    set_df(s, how)
     s.connect((addr, int(port)))
     for length in map(int, lengths):
         try:
@@ -306,9 +310,9 @@ def marks(addr, port):
         s.sendto(" ".join(str(got[k]) for k in kinds).encode(), peer)
 
 
-def marked(addr, port, ttl, tos):
+def marked(addr, port, ttl, tos, local=0):
     """What "marks" there says about ours, and TOS of its answer."""
-    s = sock(any_of(addr))
+    s = sock(any_of(addr), local)
     if family(addr) == socket.AF_INET6:
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_UNICAST_HOPS, int(ttl))
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, int(tos))

@@ -119,6 +119,7 @@ static int connected(enum fam fam, int listener, int *out)
 #define EACH_FAM	for (unsigned fam = 0; fam < FAM_COUNT; fam++)
 
 static const int recverr[] = { IP_RECVERR, IPV6_RECVERR };
+static const int ttl[] = { IP_TTL, IPV6_UNICAST_HOPS };
 
 static int ip(unsigned fam)
 {
@@ -186,6 +187,7 @@ TEST(sockets_of_datagram_flows_report_errors_and_share_nothing)
 		EQ(opt(fd, ip(fam), recverr[fam]), 1);
 		if (fam == FAM6)
 			EQ(opt(fd, IPPROTO_IPV6, IPV6_V6ONLY), 1);
+		EQ(opt(fd, ip(fam), ttl[fam]), SOCK_UDP_TTL);
 		other.port = req.port = port_of(fd);
 		EQ(sock_open_here(&req), -EADDRINUSE);
 		EQ(sock_open_here(&other), -EADDRINUSE);
