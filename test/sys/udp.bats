@@ -394,6 +394,34 @@ obstacles() {	# VERB
 	done
 }
 
+# 9000: longer than the host's link takes; 1400: than the path does, which the
+# host knows, not the guest.
+@test "trains that the host or the path refuses arrive one by one" {
+	local got=$BED/tmp/got
+
+	pasta_start
+	for family in 4 6; do
+		start remote sh -c "exec udp_peer sizes ${ANY[$family]} 5000 \
+			60 >$got"
+		eventually udp_bound remote "${ANY[$family]}" 5000
+		guest udp_peer trains "${REMOTE[$family]}" 5000 9000 5 300 10 \
+			dont
+		eventually gone "$STARTED"
+		[ "$(fold_by 6 <"$got")" = '9000 9000 9000 9000 9000 300' ]
+	done
+	far_peer echo "0.0.0.0" 5000
+	guest udp_peer df "do" "$FAR4" 5000 1300
+	guest_root ip route flush cache
+	peers_kill
+	ip netns exec far sh -c "exec udp_peer sizes 0.0.0.0 5000 60 >$got" 3>&- &
+	disown
+	track $!
+	eventually udp_bound far "0.0.0.0" 5000
+	guest udp_peer trains "$FAR4" 5000 1400 5 300 10 dont
+	eventually gone "${tracked[-1]}"
+	[ "$(fold_by 6 <"$got")" = '1400 1400 1400 1400 1400 300' ]
+}
+
 # So many words a line; lines that occur, once each
 fold_by() { xargs -n "$1" | sort -u; }
 

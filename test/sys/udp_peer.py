@@ -177,9 +177,11 @@ def sizes(addr, port, count):
     print(" ".join(map(str, got)))
 
 
-def trains(addr, port, size, full, tail, count):
+def trains(addr, port, size, full, tail, count, df=None):
     """Trains of datagrams, cut by the kernel of the sender: UDP_SEGMENT."""
     s = sock(any_of(addr))
+    if df:
+        set_df(s, df)
     s.connect((addr, int(port)))
     info = [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("H", int(size)))]
     for _ in range(int(count)):
