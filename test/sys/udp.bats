@@ -317,16 +317,41 @@ obstacles() {	# VERB
 	done
 }
 
-@test "several members of a group answer one question" {
+# 224.0.0.0/24 and ff02::/16 are for one link only, as the guest's is not
+groups='239.1.1.1 224.0.0.251 ff15::77 ff02::fb'
+
+@test "several members of a group answer one question, which has its TTL" {
 	pasta_start
-	for group in 239.1.1.1 ff15::77; do
+	for group in $groups; do
 		peer remote member $group 5353 one eth0
 		start remote udp_peer member $group 5353 two eth0
 		peers+=("$STARTED")
 		eventually guest udp_peer group $group 5353 1 2
-		[ "$(guest udp_peer group $group 5353 1 2)" = 'one two' ]
+		for ttl in 1 7 64 255; do
+			[ "$(guest udp_peer group $group 5353 $ttl 2)" = \
+				"one/$ttl two/$ttl" ]
+		done
 		peers_kill
 	done
+}
+
+@test "members of a group take their time" {
+	pasta_start
+	for group in 239.1.1.1 ff15::77; do
+		peer remote member $group 5353 late eth0 2
+		[ "$(guest udp_peer group $group 5353 1 1)" = late/1 ]
+		peers_kill
+	done
+}
+
+@test "multicast DNS: a name is asked for, its bearer answers" {
+	pasta_start
+	peer remote responder 224.0.0.251 5353 who.local 192.0.2.7 eth0
+	[ "$(guest udp_peer resolve 224.0.0.251 5353 who.local)" = 192.0.2.7 ]
+	peers_kill
+	peer remote responder ff02::fb 5353 who.local 2001:db8::7 eth0
+	[ "$(guest udp_peer resolve ff02::fb 5353 who.local)" = 2001:db8::7 ]
+	peers_kill
 }
 
 # A group is the host's business where a program there has joined it.

@@ -219,36 +219,86 @@ def broadcast(addr, port):
     print(s.recvfrom(100)[1][0])
 
 
-def member(group, port, name, ifname):
-    """Answer what is sent to the group, from a port of our own."""
-    s = sock(any_of(group))
-    g = socket.socket(family(group), socket.SOCK_DGRAM)
-    g.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    g.bind((group, int(port), 0, socket.if_nametoindex(ifname))
-           if ":" in group else (group, int(port)))
+def join(group, port, ifname):
+    """A socket that hears the group, and with what TTL."""
+    s = socket.socket(family(group), socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     index = socket.if_nametoindex(ifname)
     if ":" in group:
-        g.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
+        s.bind((group, int(port), 0, index))
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
                      socket.inet_pton(socket.AF_INET6, group) +
                      struct.pack("@I", index))
     else:
-        g.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+        s.bind((group, int(port)))
+        s.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
                      socket.inet_aton(group) + bytes(4) +
                      struct.pack("@i", index))
+    return s
+
+
+def member(group, port, name, ifname, wait_s=0):
+    """Answer what is sent to the group, from a port of our own, with our name
+    and the TTL it had."""
+    s, g = sock(any_of(group)), join(group, port, ifname)
     while True:
-        _, peer = g.recvfrom(100)
-        s.sendto(name.encode(), peer)
+        _, info, _, peer = g.recvmsg(100, 256)
+        time.sleep(float(wait_s))
+        s.sendto(f"{name}/{info[0][2][0]}".encode(), peer)
+
+
+def question(group, ttl, index=0):
+    s = sock(any_of(group))
+    if ":" in group:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, int(ttl))
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
+    else:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, int(ttl))
+    return s
 
 
 def group(addr, port, ttl, count):
-    """The names of so many members that answer."""
-    s = sock(any_of(addr))
-    if ":" in addr:
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, int(ttl))
-    else:
-        s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, int(ttl))
+    """What so many members answer."""
+    s = question(addr, ttl, socket.if_nametoindex("eth0"))
     s.sendto(b"members?", (addr, int(port)))
     print(*sorted(s.recv(100).decode() for _ in range(int(count))))
+
+
+def qname(name):
+    labels = name.encode().split(b".")
+    return b"".join(bytes([len(x)]) + x for x in labels) + b"\0"
+
+
+def responder(group, port, name, addr, ifname):
+    """Multicast DNS: who asks the group for the name hears an address of it,
+    from the port of the group (RFC 6762 6.7)."""
+    g = join(group, port, ifname)
+    s = socket.socket(family(group), socket.SOCK_DGRAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((any_of(group), int(port)))
+    raw = socket.inet_pton(family(addr), addr)
+    kind = struct.pack("!HH", 28 if ":" in addr else 1, 1)
+    while True:
+        q, peer = g.recvfrom(9000)
+        if q[2:6] == b"\0\0\0\1" and q[12:] == qname(name) + kind:
+            s.sendto(q[:2] + struct.pack("!HHHHH", 0x8400, 1, 1, 0, 0) +
+                     q[12:] + b"\xc0\x0c" + kind +
+                     struct.pack("!IH", 10, len(raw)) + raw, peer)
+
+
+def resolve(group, port, name):
+    """Ask the group for an address of the name, as simple resolvers do."""
+    s = question(group, 255, socket.if_nametoindex("eth0"))
+    kind = struct.pack("!HH", 28 if ":" in group else 1, 1)
+    s.sendto(struct.pack("!HHHHHH", 4711, 0, 1, 0, 0, 0) + qname(name) + kind,
+             (group, int(port)))
+    a, peer = s.recvfrom(9000)
+    if a[:4] != struct.pack("!HH", 4711, 0x8400) or peer[1] != int(port):
+        sys.exit(f"{a} of {peer} is no answer")
+    size = 16 if ":" in group else 4
+    print(socket.inet_ntop(family(group), a[-size:]))
 
 
 def aside(addr, port):
