@@ -340,7 +340,7 @@ static bool send_start(struct udp_flow *u, unsigned to, uint8_t ttl,
 	struct udp_dest d = {
 		.fd = socket_of(u, to),
 		.side = &u->flow.side[to],
-		.as_ours = to == SIDE_INI,
+		.as_ours = to == SIDE_INI && !u->to_all,
 		.ttl = ttl,
 		.tos = tos,
 		.gso_limit = &u->gso_limit[to],
@@ -624,7 +624,7 @@ void udp_handle(struct ev ev, uint32_t events)
 
 static struct udp_flow *start_from_listener(const struct listener *l,
 					    uint32_t slot,
-					    const struct side *ini)
+					    const struct side *ini, bool to_all)
 {
 	bool inbound = l->pif == PIF_HOST;
 	const struct fwd_table *t = listen_rules(l->pif);
@@ -642,7 +642,9 @@ static struct udp_flow *start_from_listener(const struct listener *l,
 			return NULL;
 	}
 	u = udp_new(side, sock, slot);
-	if (!u && sock != UDP_NONE)
+	if (u)
+		u->to_all = to_all;
+	else if (sock != UDP_NONE)
 		udp_sock_put(sock);
 	return u;
 }
@@ -683,7 +685,7 @@ static void listener_run(const struct listener *l, uint32_t slot,
 		drop_run(DROP_OWN, n);
 		return;
 	}
-	u = f ? udp_flow(f) : start_from_listener(l, slot, &key);
+	u = f ? udp_flow(f) : start_from_listener(l, slot, &key, g->to_all);
 	if (u)
 		pass_on(u, side, g, n);
 	else

@@ -41,6 +41,7 @@ struct udp_flow {
 	uint8_t sent[2];		/* datagrams from there; 255: or more */
 	uint8_t tap_side;		/* or SIDE_NONE: spliced */
 	bool group;			/* anybody may answer */
+	bool to_all;			/* begun by a broadcast: see udp_got */
 };
 enum { SIDE_NONE = 2 };
 
@@ -119,6 +120,7 @@ struct udp_got {
 	uint16_t peer_port;
 	uint16_t unit;		/* of a train, else 0 */
 	uint8_t tos;
+	bool to_all;		/* @ours is no address to answer from */
 };
 /* What there is, up to UDP_BATCH, in memory valid until the next call. */
 unsigned udp_recv(int fd, const struct udp_got **got);

@@ -65,6 +65,17 @@ static void take_ours(struct udp_got *g, const struct cmsghdr *c)
 	addr_from_pktinfo(&g->ours, c);
 }
 
+/* The kernel knows which addresses are those of all of a network: from them it
+ * would not answer. */
+static void take_ours4(struct udp_got *g, const struct cmsghdr *c)
+{
+	struct in_pktinfo info;
+
+	memcpy(&info, CMSG_DATA(c), sizeof(info));
+	g->to_all = info.ipi_addr.s_addr != info.ipi_spec_dst.s_addr;
+	take_ours(g, c);
+}
+
 static void take_unit(struct udp_got *g, const struct cmsghdr *c)
 {
 	int unit;
@@ -79,7 +90,7 @@ static const struct {
 	void (*take)(struct udp_got *g, const struct cmsghdr *c);
 } takers[] = {
 	{ IPPROTO_IP,	IP_TOS,		take_tos4 },
-	{ IPPROTO_IP,	IP_PKTINFO,	take_ours },
+	{ IPPROTO_IP,	IP_PKTINFO,	take_ours4 },
 	{ IPPROTO_IPV6,	IPV6_TCLASS,	take_tos6 },
 	{ IPPROTO_IPV6,	IPV6_PKTINFO,	take_ours },
 	{ IPPROTO_UDP,	UDP_GRO,	take_unit },

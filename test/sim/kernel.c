@@ -1045,11 +1045,13 @@ static void put_info(const struct ksock *k, const struct datagram *d,
 	addr_parse(&ours, d->fam == FAM4 ? "203.0.113.5" : "2001:db8:1::5");
 	if (addr_is_loopback(&d->from))
 		ours = addr_loopback(d->fam);
-	if (k->fam == FAM4) {
+	if (d->fam == FAM4) {
 		addr_put(&ours, (uint8_t *)&info4.ipi_addr);
+		info4.ipi_spec_dst = info4.ipi_addr;
 		put_control(m, used, IPPROTO_IP, IP_PKTINFO, &info4,
 			    sizeof(info4));
-	} else {
+	}
+	if (k->fam == FAM6) {
 		memcpy(&info6.ipi6_addr, ours.b, sizeof(ours.b));
 		put_control(m, used, IPPROTO_IPV6, IPV6_PKTINFO, &info6,
 			    sizeof(info6));

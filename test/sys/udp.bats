@@ -317,6 +317,17 @@ obstacles() {	# VERB
 	done
 }
 
+@test "broadcasts of the network reach a forwarded port, and are answered" {
+	pasta_start -u 5000 -u 10.77.0.255/5001:5000
+	peer guest echo 0.0.0.0 5000
+	for to in 255.255.255.255 10.77.0.255; do
+		[ "$(remote udp_peer broadcast $to 5000 "${REMOTE[4]}")" = \
+			"${HOST[4]}" ]
+	done
+	[ "$(remote udp_peer broadcast 10.77.0.255 5001)" = "${HOST[4]}" ]
+	[ "$(host udp_peer broadcast 127.255.255.255 5000)" = 127.0.0.1 ]
+}
+
 # 224.0.0.0/24 and ff02::/16 are for one link only, as the guest's is not
 groups='239.1.1.1 224.0.0.251 ff15::77 ff02::fb'
 

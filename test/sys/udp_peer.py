@@ -211,9 +211,9 @@ def df(how, addr, port, *lengths):
             print(length, errno.errorcode.get(e.errno, e))
 
 
-def broadcast(addr, port):
+def broadcast(addr, port, local="0.0.0.0"):
     """Who answers, as seen from here."""
-    s = sock("0.0.0.0")
+    s = sock(local)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
     s.sendto(b"anybody?", (addr, int(port)))
     print(s.recvfrom(100)[1][0])

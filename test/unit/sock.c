@@ -223,6 +223,7 @@ TEST(a_dual_datagram_listener_reports_for_both_families)
 	EQ(opt(fd, IPPROTO_IP, IP_RECVERR), 1);
 	EQ(opt(fd, IPPROTO_IPV6, IPV6_RECVERR), 1);
 	EQ(opt(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO), 1);
+	EQ(opt(fd, IPPROTO_IP, IP_PKTINFO), 1);
 	close(fd);
 }
 
