@@ -9,7 +9,8 @@
  *
  * Of several IA_NA options the last one is answered. A client with another
  * address than ours is told that it is not for this link, and starts again.
- * Prefixes are not delegated.
+ * Temporary addresses and prefixes to delegate there are none: who asks for
+ * some is told so, and can do without.
  *
  * Our DUID has the time of our start in it: after a restart, clients renew with
  * a server that is gone, are not heard, and rebind with us.
@@ -35,8 +36,10 @@
 #define EPOCH_2000	946684800	/* since 1970 */
 #define INFINITE	UINT32_MAX
 #define TAIL_MAX	300	/* of a message: what follows the search list */
-#define NOT_ON_LINK	4
 #define SUCCESS		0
+#define NO_ADDRESSES	2
+#define NOT_ON_LINK	4
+#define NO_PREFIXES	6
 
 enum option {
 	OPT_CLIENT_ID = 1,
@@ -73,9 +76,9 @@ struct request {
 	uint32_t xid;		/* 24 bits */
 	struct rd client_id, server_id;	/* empty: none */
 	bool has_server_id;
-	bool has_ia;
-	bool has_ia_na;
-	uint32_t iaid;		/* of the last IA_NA */
+	bool has_ia;		/* any of these */
+	bool has_ia_na, has_ia_ta, has_ia_pd;
+	uint32_t iaid, iaid_ta, iaid_pd;	/* of the last one each */
 	bool has_address;	/* anywhere in an IA */
 	bool has_other_address;	/* and it is not the guest's */
 	bool rapid;
@@ -179,10 +182,13 @@ static void take_option(struct request *req, uint16_t code, struct rd *val)
 		take_ia(req, val, 4 + 4);
 		break;
 	case OPT_IA_TA:
-		take_ia(req, val, 4);
+		req->has_ia_ta = true;
+		req->iaid_ta = rd_be32(val);
+		take_ia(req, val, 0);
 		break;
 	case OPT_IA_PD:
-		req->has_ia = true;
+		req->has_ia = req->has_ia_pd = true;
+		req->iaid_pd = rd_be32(val);
 		break;
 	case OPT_RAPID:
 		req->rapid = true;
@@ -239,6 +245,8 @@ struct reply {
 	bool full;		/* with all there is to know */
 };
 
+static const char not_on_link[] = "Prefix not appropriate for link.";
+
 static void put_option(struct wr *w, enum option code, size_t len)
 {
 	wr_be16(w, (uint16_t)code);
@@ -251,6 +259,13 @@ static void put_status(struct wr *w, uint16_t status, const char *text)
 	wr_bytes(w, text, strlen(text));
 }
 
+/* Of one IA. */
+static void put_in_status(struct wr *w, uint16_t status, const char *text)
+{
+	put_option(w, OPT_STATUS, 2 + strlen(text));
+	put_status(w, status, text);
+}
+
 static bool fill_server_id(struct wr *w, const struct reply *rep)
 {
 	(void)rep;
@@ -258,16 +273,13 @@ static bool fill_server_id(struct wr *w, const struct reply *rep)
 	return true;
 }
 
-static const char not_on_link[] = "Prefix not appropriate for link.";
-
 static bool fill_ia_na(struct wr *w, const struct reply *rep)
 {
 	wr_be32(w, rep->to->iaid);
 	wr_be32(w, rep->refused ? 0 : INFINITE);	/* T1 */
 	wr_be32(w, rep->refused ? 0 : INFINITE);	/* T2 */
 	if (rep->refused) {
-		put_option(w, OPT_STATUS, 2 + strlen(not_on_link));
-		put_status(w, NOT_ON_LINK, not_on_link);
+		put_in_status(w, NOT_ON_LINK, not_on_link);
 	} else {
 		put_option(w, OPT_IA_ADDR, 16 + 4 + 4);
 		wr_bytes(w, conf.net[FAM6].guest.b, 16);
@@ -275,6 +287,21 @@ static bool fill_ia_na(struct wr *w, const struct reply *rep)
 		wr_be32(w, INFINITE);			/* valid */
 	}
 	return rep->binds && rep->to->has_ia_na;
+}
+
+static bool fill_ia_ta(struct wr *w, const struct reply *rep)
+{
+	wr_be32(w, rep->to->iaid_ta);
+	put_in_status(w, NO_ADDRESSES, "No temporary addresses.");
+	return rep->to->has_ia_ta;
+}
+
+static bool fill_ia_pd(struct wr *w, const struct reply *rep)
+{
+	wr_be32(w, rep->to->iaid_pd);
+	wr_zero(w, 4 + 4);		/* T1, T2 */
+	put_in_status(w, NO_PREFIXES, "No prefixes.");
+	return rep->to->has_ia_pd;
 }
 
 static bool fill_client_id(struct wr *w, const struct reply *rep)
@@ -347,6 +374,8 @@ static const struct {
 } options[] = {
 	{ OPT_SERVER_ID,	true,	fill_server_id },
 	{ OPT_IA_NA,		true,	fill_ia_na },
+	{ OPT_IA_TA,		false,	fill_ia_ta },
+	{ OPT_IA_PD,		false,	fill_ia_pd },
 	{ OPT_CLIENT_ID,	true,	fill_client_id },
 	{ OPT_STATUS,		true,	fill_status },
 	{ OPT_DNS,		false,	fill_dns },

@@ -343,6 +343,48 @@ static void advertise_all(void)
 	strcpy(conf_writable.fqdn, "guest.lab");
 }
 
+TEST(temporary_addresses_and_prefixes_there_are_none)
+{
+	static const uint8_t types[] = { SOLICIT, REQUEST, RENEW, REBIND };
+	static const uint8_t no_ta[] = "\0\0\0\5\0\x0d\0\x19\0\2"
+				       "No temporary addresses.";
+	static const uint8_t no_pd[] = "\0\0\0\6\0\0\0\0\0\0\0\0"
+				       "\0\x0d\0\x0e\0\6No prefixes.";
+
+	for (size_t i = 0; i < sizeof(types); i++) {
+		bool solicit = types[i] == SOLICIT;
+
+		learn_server();
+		make(types[i]);
+		if (types[i] == REQUEST || types[i] == RENEW)
+			add_server();
+		add_ia(4, 5, NULL);
+		add_ia(25, 6, NULL);
+		add_ia(3, 7, NULL);
+		receive();
+		OK(answered(solicit ? ADVERTISE : REPLY));
+		OK(gives(7));
+		OK(option_is(4, no_ta, sizeof(no_ta) - 1));
+		OK(option_is(25, no_pd, sizeof(no_pd) - 1));
+	}
+
+	start();
+	make(SOLICIT);			/* nothing else */
+	add_ia(25, 6, NULL);
+	receive();
+	OK(answered(ADVERTISE));
+	OK(options_are(CODES(2, 25, 1, 7)));
+	OK(option_is(25, no_pd, sizeof(no_pd) - 1));
+
+	learn_server();
+	make(CONFIRM);			/* says nothing about them */
+	add_ia(3, 7, GUEST);
+	add_ia(25, 6, NULL);
+	receive();
+	OK(answered(REPLY));
+	OK(options_are(CODES(2, 1, 13)));
+}
+
 TEST(who_wants_information_gets_no_address)
 {
 	learn_server();
