@@ -19,7 +19,8 @@
  * only. A reply is as large as each client must take, 576 bytes with IP header,
  * or as large as this one says it can; what does not fit is left out, but never
  * what makes a lease usable. Values above 255 bytes go on in another option of
- * the same code (RFC 3396).
+ * the same code (RFC 3396). Not told is whether there is a captive portal (114,
+ * RFC 8910): the host may be behind one, and only who uses it finds out.
  *
  * RFC 951, RFC 1534, RFC 2131, RFC 2132, RFC 3396, RFC 3397, RFC 3442, RFC
  * 4039, RFC 4702, RFC 6842.
@@ -73,6 +74,12 @@ enum option {
 	OPT_END = 255,
 };
 
+enum {				/* flags of option 81 */
+	FQDN_UPDATE = 1,	/* S: the server shall update DNS */
+	FQDN_OVERRIDES = 2,	/* O: it will not do as it was told */
+	FQDN_DNS = 4,		/* E: the name is encoded as in DNS */
+};
+
 enum type {
 	BOOTP = 0,		/* no option says which */
 	DISCOVER = 1,
@@ -106,6 +113,7 @@ struct request {
 	struct rd client_id;
 	uint16_t max_size;	/* 0: not said */
 	bool rapid;
+	bool fqdn_wants_update;
 };
 
 struct reply {
@@ -150,6 +158,10 @@ static void take_option(struct request *req, uint8_t code, struct rd *val)
 		break;
 	case OPT_RAPID:
 		req->rapid = true;
+		break;
+	case OPT_FQDN:
+		req->fqdn_wants_update =
+			val->len && rd_u8(val) & FQDN_UPDATE;
 		break;
 	}
 }
@@ -284,11 +296,11 @@ static bool fill_rapid(struct wr *w, const struct reply *rep)
 	       rep->type == ACK;
 }
 
-/* RFC 4702 2: encoded as DNS does it (E); nobody updates a DNS. */
+/* RFC 4702 2, 4: nobody updates a DNS, whatever the client would like. */
 static bool fill_fqdn(struct wr *w, const struct reply *rep)
 {
-	(void)rep;
-	wr_u8(w, 0x04);
+	wr_u8(w, rep->to->fqdn_wants_update ? FQDN_DNS | FQDN_OVERRIDES :
+					      FQDN_DNS);
 	wr_be16(w, 0xffff);		/* result codes, not used any more */
 	return *conf.fqdn && name_put(w, conf.fqdn);
 }

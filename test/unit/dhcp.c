@@ -498,6 +498,21 @@ TEST(everything_configured_is_told_in_ascending_order)
 	OK(option_is(119, "\1a\3lab\0\1b\xc0\2", 11));
 }
 
+TEST(who_wants_its_name_in_dns_is_told_that_nobody_does_that)
+{
+	for (unsigned flags = 0; flags < 16; flags++) {
+		uint8_t value[] = { (uint8_t)flags, 0, 0, 1, 'x' };
+
+		start();
+		strcpy(conf_writable.fqdn, "guest.lab");
+		make_type(REQUEST);
+		add(81, value, sizeof(value));
+		receive();
+		OK(option_is(81, flags & 1 ? "\6\xff\xff\5guest\3lab" :
+				 "\4\xff\xff\5guest\3lab", 14));
+	}
+}
+
 TEST(what_is_not_configured_is_not_told)
 {
 	struct conf_net *net = &conf_writable.net[FAM4];
