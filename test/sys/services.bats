@@ -271,6 +271,32 @@ udhcpc_is_told() {
 	udhcpc_is_told
 }
 
+acks() { grep -c 'DHCP: REQUEST .* ACK' "$LOG"; }
+acks_at_least() { [ "$(acks)" -ge "$1" ]; }
+
+# It goes on after the first lease, and does what signals say.
+udhcpc_renews_and_gives_back() {
+	start guest udhcpc -f -i eth0 -s "$BED/tmp/hook"
+	eventually told "ip=${HOST[4]}"
+	rm "$BED/tmp/told"
+	kill -USR1 "$STARTED"
+	eventually told "ip=${HOST[4]}"
+	[ "$(grep -c 'DHCP: DISCOVER' "$LOG")" = 1 ]
+	[ "$(acks)" = 2 ]
+	kill -USR2 "$STARTED"
+	eventually logged 'DHCP: RELEASE'
+}
+
+@test "udhcpc renews and gives back" {
+	bare_start
+	udhcpc_renews_and_gives_back
+}
+
+@test "udhcpc renews and gives back over the socket of a virtual machine" {
+	vm_start
+	udhcpc_renews_and_gives_back
+}
+
 @test "a router off the network is told with a route to it" {
 	bare_start -a 192.0.2.9/32 -g 198.51.100.1
 	guest timeout "$DEADLINE_S" udhcpc -f -q -n -i eth0 -O staticroutes \
@@ -295,9 +321,7 @@ dhcpcd_configures_all() {
 	gets_everywhere
 }
 
-@test "dhcpcd configures everything, renews and rebinds" {
-	told_start
-	dhcpcd_configures_all
+dhcpcd_renews_and_rebinds() {
 	client dhcpcd -N eth0
 	eventually logged 'DHCPv6: RENEW .* REPLY'
 	[ "$(grep -c 'DHCP: DISCOVER' "$LOG")" = 1 ]
@@ -306,22 +330,53 @@ dhcpcd_configures_all() {
 	eventually logged 'DHCPv6: \(CONFIRM\|REBIND\) .* REPLY'
 }
 
-@test "dhcpcd configures everything over the socket of a virtual machine" {
-	vm_start "${NAMES[@]}"
+@test "dhcpcd configures everything, renews and rebinds" {
+	told_start
 	dhcpcd_configures_all
+	dhcpcd_renews_and_rebinds
 }
 
-@test "systemd-networkd configures everything" {
-	local networkd=/lib/systemd/systemd-networkd
+@test "dhcpcd does so over the socket of a virtual machine" {
+	vm_start "${NAMES[@]}"
+	dhcpcd_configures_all
+	dhcpcd_renews_and_rebinds
+}
 
-	[ -x $networkd ] || skip "no systemd-networkd here"
-	told_start
-	client_start $networkd
+networkd_has_all() {
 	eventually address "${HOST[4]}/24"
 	eventually route 4 "${GATEWAY[4]}"
 	eventually address "${HOST[6]}/128"
 	eventually route 6 "$(our_ll)"
+}
+
+# A link that was down is another network, for all it knows.
+networkd_configures_all_and_again() {
+	local networkd=/lib/systemd/systemd-networkd acks
+
+	[ -x $networkd ] || skip "no systemd-networkd here"
+	client_start $networkd
+	networkd_has_all
 	gets_everywhere
+	acks=$(acks)
+	guest ip link set eth0 down
+	guest ip link set eth0 up
+	eventually acks_at_least $((acks + 1))
+	networkd_has_all
+	for family in 4 6; do
+		eventually reaches_remote $family
+	done
+	[ "$(grep -c 'DHCP: .* NAK' "$LOG")" = 0 ]
+	[ "$(grep -c 'not on link' "$LOG")" = 0 ]
+}
+
+@test "systemd-networkd configures everything, and again" {
+	told_start
+	networkd_configures_all_and_again
+}
+
+@test "systemd-networkd does so over the socket of a virtual machine" {
+	vm_start "${NAMES[@]}"
+	networkd_configures_all_and_again
 }
 
 # --- neighbour discovery, routers ---
