@@ -85,6 +85,8 @@ static const struct sock_opt {
 	  WHEN_ALWAYS, "the guest sees congestion marks, and priorities" },
 	{ IPPROTO_IPV6, IPV6_RECVTCLASS, 1, K_UDP, F_6 | F_DUAL, R_OPTIONAL,
 	  WHEN_ALWAYS, "as above" },
+	{ IPPROTO_IP, IP_MULTICAST_ALL, 1, K_UDP_LISTEN, F_DUAL, R_OPTIONAL,
+	  WHEN_ALWAYS, "groups the host has joined: others hear them anyway" },
 	{ IPPROTO_IP, IP_TTL, SOCK_UDP_TTL, K_UDP, F_4 | F_DUAL, R_OPTIONAL,
 	  WHEN_ALWAYS, "what most guests send with, whatever the host does" },
 	{ IPPROTO_IPV6, IPV6_UNICAST_HOPS, SOCK_UDP_TTL, K_UDP, F_6 | F_DUAL,

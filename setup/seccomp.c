@@ -132,8 +132,9 @@ static const struct row {
 		{ 2, 2, { TCP_NODELAY, TCP_CONGESTION } } } },
 	{ __NR_setsockopt, {
 		{ 1, 1, { IPPROTO_IP } },
-		{ 7, 2, { IP_TTL, IP_MTU_DISCOVER, IP_BIND_ADDRESS_NO_PORT,
-			  IP_RECVERR, IP_PKTINFO, IP_RECVTOS, IP_FREEBIND } } } },
+		{ 8, 2, { IP_TTL, IP_MTU_DISCOVER, IP_BIND_ADDRESS_NO_PORT,
+			  IP_RECVERR, IP_PKTINFO, IP_RECVTOS, IP_FREEBIND,
+			  IP_MULTICAST_ALL } } } },
 	{ __NR_setsockopt, {
 		{ 1, 1, { IPPROTO_IPV6 } },
 		{ 7, 2, { IPV6_UNICAST_HOPS, IPV6_MTU_DISCOVER, IPV6_V6ONLY,

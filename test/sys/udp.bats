@@ -366,15 +366,28 @@ groups='239.1.1.1 224.0.0.251 ff15::77 ff02::fb'
 }
 
 # A group is the host's business where a program there has joined it.
+@test "a forwarded port hears the groups the host has joined" {
+	pasta_start -u 5000
+	for group in $groups; do
+		peer guest member $group 5000 guest eth0
+		start host udp_peer member $group 5999 host eth0
+		eventually udp_bound host $group 5999
+		[ "$(remote udp_peer group $group 5000 1 1)" = guest/255 ]
+		peers_kill
+	done
+}
+
 @test "what the guest sends to many does not come back to it" {
 	pasta_start -u 5000
-	peer remote member ff15::77 5000 one eth0
-	start host udp_peer member ff15::77 5999 two eth0
-	eventually udp_bound host ff15::77 5999
-	for local in 5000 5001; do
-		guest udp_peer alone ff15::77 5000 $local
+	for group in 239.1.1.1 ff15::77; do
+		peer remote member $group 5000 one eth0
+		start host udp_peer member $group 5999 two eth0
+		eventually udp_bound host $group 5999
+		for local in 5000 5001; do
+			guest udp_peer alone $group 5000 $local
+		done
+		peers_kill
 	done
-	peers_kill
 	peer remote aside 0.0.0.0 5000
 	for to in 255.255.255.255 10.77.0.255; do
 		for local in 5000 5001; do

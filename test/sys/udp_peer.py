@@ -6,6 +6,7 @@ Verbs print what the tests compare; the status is 1 where something expected did
 not come.
 """
 import errno
+import ipaddress
 import os
 import random
 import select
@@ -219,7 +220,22 @@ def broadcast(addr, port, local="0.0.0.0"):
     print(s.recvfrom(100)[1][0])
 
 
-def join(group, port, ifname):
+def is_group(addr):
+    return ipaddress.ip_address(addr).is_multicast
+
+
+def join(s, group, index):
+    if ":" in group:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
+                     socket.inet_pton(socket.AF_INET6, group) +
+                     struct.pack("@I", index))
+    else:
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
+                     socket.inet_aton(group) + bytes(4) +
+                     struct.pack("@i", index))
+
+
+def hearer(group, port, ifname):
     """A socket that hears the group, and with what TTL."""
     s = socket.socket(family(group), socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -227,22 +243,17 @@ def join(group, port, ifname):
     if ":" in group:
         s.bind((group, int(port), 0, index))
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
-                     socket.inet_pton(socket.AF_INET6, group) +
-                     struct.pack("@I", index))
     else:
         s.bind((group, int(port)))
         s.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
-        s.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP,
-                     socket.inet_aton(group) + bytes(4) +
-                     struct.pack("@i", index))
+    join(s, group, index)
     return s
 
 
 def member(group, port, name, ifname, wait_s=0):
     """Answer what is sent to the group, from a port of our own, with our name
     and the TTL it had."""
-    s, g = sock(any_of(group)), join(group, port, ifname)
+    s, g = sock(any_of(group)), hearer(group, port, ifname)
     while True:
         _, info, _, peer = g.recvmsg(100, 256)
         time.sleep(float(wait_s))
@@ -256,6 +267,8 @@ def question(group, ttl, index=0):
         s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_IF, index)
     else:
         s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_TTL, int(ttl))
+        s.setsockopt(socket.IPPROTO_IP, socket.IP_MULTICAST_IF,
+                     bytes(8) + struct.pack("@i", index))
     return s
 
 
@@ -274,7 +287,7 @@ def qname(name):
 def responder(group, port, name, addr, ifname):
     """Multicast DNS: who asks the group for the name hears an address of it,
     from the port of the group (RFC 6762 6.7)."""
-    g = join(group, port, ifname)
+    g = hearer(group, port, ifname)
     s = socket.socket(family(group), socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     s.bind((any_of(group), int(port)))
@@ -319,11 +332,11 @@ def alone(to, port, local):
     if local != port:
         r = sock(any_of(to), port)
     hears = r or s
-    if ":" in to:
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP, 0)
-        hears.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP,
-                         socket.inet_pton(socket.AF_INET6, to) +
-                         struct.pack("@I", index))
+    if is_group(to):
+        no_loop = (socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_LOOP) \
+            if ":" in to else (socket.IPPROTO_IP, socket.IP_MULTICAST_LOOP)
+        s.setsockopt(*no_loop, 0)
+        join(hears, to, index)
     s.sendto(b"anybody?", (to, int(port)))
     us = socket.socket(family(to), socket.SOCK_DGRAM)
     us.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
