@@ -474,6 +474,38 @@ groups='239.1.1.1 224.0.0.251 ff15::77 ff02::fb'
 # So many words a line; lines that occur, once each
 fold_by() { xargs -n "$1" | sort -u; }
 
+# At so many datagrams a second of this size, on every path: those that do not
+# arrive.
+streams_arrive() {	# RATE SIZE [OPTION]...
+	local port loss
+
+	track "$(guest_root load userve -b 16777216 -d :: 5000 3>&-)"
+	track "$(remote_root load userve -b 16777216 -d :: 5000 3>&-)"
+	track "$(host_root load userve -b 16777216 -d :: 5001 3>&-)"
+	for path in $PATHS; do
+		for family in 4 6; do
+			dial "$path" $family
+			port=5000
+			[ "$SERVER_AT" != host ] || port=5001
+			loss=$(field loss "$($CLIENT load blast -r "$1" -s "$2" \
+				-t 1 "${@:3}" "$ADDR" $port)")
+			echo "$path IPv$family: $loss"
+			[ "$loss" = 0.0000 ]
+		done
+	done
+}
+
+@test "streams as of a tunnel at MTU 1420 arrive, all of them" {
+	pasta_start -m 1420 -u 5000 -U 5001
+	streams_arrive 5000 1372
+}
+
+# As QUIC sends: trains of the sender's, one behind the other
+@test "streams of trains arrive, all of them" {
+	pasta_start -m 1500 -u 5000 -U 5001
+	streams_arrive 20000 1252 -g
+}
+
 @test "20000 destinations of one port are one descriptor" {
 	local before
 
