@@ -82,7 +82,7 @@ bool listen_wired(enum listen_proto p)
 	return wired[p];
 }
 
-const struct listener *listen_get(uint32_t slot)
+struct listener *listen_get(uint32_t slot)
 {
 	struct row *r = row_of_slot(slot);
 

@@ -40,9 +40,11 @@ struct listener {
 	uint16_t port;
 	uint8_t pif, rule;	/* index in listen_rules(pif) */
 	uint8_t proto;
+	uint8_t df[FAM_COUNT];	/* for udp_sock_df(): since it is open */
 };
-/* NULL once it is closed, whatever its place is used for meanwhile. */
-const struct listener *listen_get(uint32_t slot);
+/* NULL once it is closed, whatever its place is used for meanwhile. Nothing but
+ * @df is to be written. */
+struct listener *listen_get(uint32_t slot);
 /* Where that port of that rule is open, or LISTEN_NONE. */
 #define LISTEN_NONE	UINT32_MAX
 uint32_t listen_slot(uint8_t pif, unsigned rule, uint16_t port);

@@ -392,6 +392,7 @@ int row_open(struct row *r)
 		return rc;
 	}
 	r->l.fd = fd;
+	memset(r->l.df, 0, sizeof(r->l.df));
 	r->state = ROW_OPEN;
 	listen_hold(r->l.pif, r->l.proto, r->l.port);
 	open_cnt++;

@@ -428,6 +428,22 @@ static enum udp_df df_of(const struct packet *p)
 	return df && len <= host_mtu[fam] ? UDP_DF_PATH : UDP_DF_NOT;
 }
 
+/* Listeners are shared, so it is they who know what they are set to. */
+static void set_df(struct udp_flow *u, unsigned to, enum udp_df df)
+{
+	struct udp_sock *s = to == SIDE_TGT ? udp_sock_at(u->sock) : NULL;
+	enum fam fam = addr_fam(&u->flow.side[to].theirs);
+	int fd = socket_of(u, to);	/* may be another one from now on */
+	uint32_t slot = s ? s->listener : u->listener;
+
+	if (fd < 0)
+		return;
+	if (slot != UDP_NONE)
+		udp_sock_df(fd, &listen_get(slot)->df[fam], fam, df);
+	else if (s)
+		udp_sock_df(fd, &s->df, fam, df);
+}
+
 static uint32_t sock_get(struct side side[2])
 {
 	if (!udp_sock_left())
@@ -474,8 +490,7 @@ static void guest_run(struct udp_flow *u, const struct packet *p, unsigned n,
 	const struct side *host = &u->flow.side[to];
 	int rc;
 
-	if (to == SIDE_TGT)
-		udp_sock_df(udp_sock_at(u->sock), addr_fam(&p->dst), df);
+	set_df(u, to, df);
 	rc = u->group && !addr_is_multicast(&host->theirs) ?
 	     -EACCES : send_packets(u, to, p, n);
 	if (rc == -EACCES)

@@ -72,7 +72,7 @@ struct udp_sock {
 	uint32_t next;		/* of the same bucket, or free */
 	uint8_t pif;		/* where it is */
 	uint8_t nth;		/* of several with the same key */
-	uint8_t df;		/* enum udp_df */
+	uint8_t df;		/* enum udp_df: of @fd */
 };
 
 void udp_sock_init(void);
@@ -90,7 +90,8 @@ int udp_sock_fd(struct udp_sock *s);			/* -1: none any more */
 /* A datagram came that is none of its flows': if there is a listener for its
  * port by now, leave those to that. */
 void udp_sock_yield(struct udp_sock *s);
-void udp_sock_df(struct udp_sock *s, enum fam fam, enum udp_df df);
+/* @known: what @fd is set to, kept where the descriptor is. */
+void udp_sock_df(int fd, uint8_t *known, enum fam fam, enum udp_df df);
 
 /* --- udp_send.c: datagrams out of a socket --- */
 

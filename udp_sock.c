@@ -307,7 +307,6 @@ void udp_sock_yield(struct udp_sock *s)
 		return;
 	unwatch(s);
 	s->listener = slot;
-	s->df = UDP_DF_UNSET;
 }
 
 static struct udp_sock *sock_new(const struct side *client, uint8_t pif,
@@ -387,7 +386,7 @@ void udp_sock_put(uint32_t idx)
 	slot_release(s);
 }
 
-void udp_sock_df(struct udp_sock *s, enum fam fam, enum udp_df df)
+void udp_sock_df(int fd, uint8_t *known, enum fam fam, enum udp_df df)
 {
 	static const struct {
 		int level, name;
@@ -401,9 +400,9 @@ void udp_sock_df(struct udp_sock *s, enum fam fam, enum udp_df df)
 		[UDP_DF_NOT] = IP_PMTUDISC_DONT,
 	};
 
-	if (s->df == df)
+	if (*known == df)
 		return;
-	s->df = (uint8_t)df;
-	setsockopt(udp_sock_fd(s), opt[fam].level, opt[fam].name, &value[df],
+	*known = (uint8_t)df;
+	setsockopt(fd, opt[fam].level, opt[fam].name, &value[df],
 		   sizeof(value[df]));
 }

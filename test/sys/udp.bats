@@ -224,6 +224,38 @@ obstacles() {	# VERB
 	done
 }
 
+# The guest's service sends to who asks from afar; sets FATE, what became of it.
+service_sends() {	# FAMILY PORT HOW LENGTH...
+	local served
+
+	start guest sh -c "exec udp_peer df_asked $3 ${ANY[$1]} $2 ${*:4} \
+		>$BED/tmp/df"
+	served=$STARTED
+	eventually udp_bound guest "${ANY[$1]}" "$2"
+	ip netns exec far udp_peer asks "${HOST[$1]}" "$2" 3>&- &
+	disown
+	track $!
+	eventually gone "$served"
+	FATE=$(cat "$BED/tmp/df")
+	echo "$FATE"
+}
+
+# 5000: a socket for both families, 5001: one for each
+@test "all this is so for what leaves from a forwarded port" {
+	pasta_start -u 5000 -u "${HOST[4]}/5001" -u "${HOST[6]}/5001"
+	for family in 4 6; do
+		for port in 5000 5000 5001 5001; do
+			guest_root ip -$family route flush cache
+			service_sends $family $port "do" 1300 1200
+			[ "$FATE" = "1300 EMSGSIZE"$'\n'"1200 arrived" ]
+		done
+		# IPv6 is cut by the guest, which knows by now.
+		guest_root ip route flush cache
+		service_sends $family 5000 dont 1300 9000
+		[ "$FATE" = "1300 arrived"$'\n'"9000 arrived" ]
+	done
+}
+
 @test "low source ports and ports the host has taken are replaced" {
 	pasta_start
 	host_root sysctl -qw net.ipv4.ip_unprivileged_port_start=1024

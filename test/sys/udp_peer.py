@@ -203,6 +203,10 @@ def df(how, addr, port, *lengths):
     s = sock(any_of(addr))
     set_df(s, how)
     s.connect((addr, int(port)))
+    df_send(s, lengths)
+
+
+def df_send(s, lengths):
     for length in map(int, lengths):
         try:
             s.send(body(length))
@@ -210,6 +214,24 @@ def df(how, addr, port, *lengths):
             print(length, "arrived")
         except OSError as e:
             print(length, errno.errorcode.get(e.errno, e))
+
+
+def df_asked(how, local, port, *lengths):
+    """The same, sent to whoever asks for it."""
+    s = sock(local, port)
+    set_df(s, how)
+    s.connect(s.recvfrom(100)[1])
+    df_send(s, lengths)
+
+
+def asks(addr, port):
+    """Ask, and return what comes."""
+    s = sock(any_of(addr))
+    s.connect((addr, int(port)))
+    s.send(b"?")
+    s.settimeout(None)
+    while True:
+        s.send(s.recv(65536))
 
 
 def broadcast(addr, port, local="0.0.0.0"):
