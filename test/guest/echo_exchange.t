@@ -8,6 +8,12 @@ echo < 7 1 1000
 echo > 8 65535 56
 echo < 8 65535 56
 flows ping 2
+# Asked twice, answered twice: nothing is a duplicate.
+echo > 7 1 56
+echo < 7 1 56
+echo > 7 1 56
+echo < 7 1 56
+echo < none
 +59000
 echo > 8 0 56
 echo < 8 0 56
