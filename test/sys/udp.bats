@@ -319,6 +319,74 @@ service_sends() {	# FAMILY PORT HOW LENGTH...
 	done
 }
 
+udp_reached() { $1 udp_peer ask "$2" "$3" 1 100; }	# PLACE ADDRESS PORT
+udp_open() { "$1"_root ss -Hlun "sport = :$2" | grep -q .; }	# PLACE PORT
+udp_shut() { ! udp_open "$@"; }
+
+@test "datagrams to all that -u may say are forwarded, and no others" {
+	guest_root ip addr add 10.88.0.1/32 dev lo
+	guest_root ip addr add fd88::1/128 dev lo
+	pasta_start -u 5010-5014,~5012,5020:5000,5021-5022:5031-5032 \
+		-u "${HOST[4]}/5040:5000" -u "${HOST[6]}/5041:5000" \
+		-u %eth0/5050:5000 -u 0.0.0.0/5060:10.88.0.1/5001 \
+		-u '::/5061:[fd88::1]/5001'
+	for port in 5012 5000 5031; do
+		udp_shut host $port
+	done
+	peer guest echo 10.88.0.1 5001
+	peer guest echo fd88::1 5001
+	for port in 5000 5010 5011 5013 5014 5031 5032; do
+		peer guest echo :: $port
+	done
+	for family in 4 6; do
+		for port in 5010 5011 5013 5014 5020 5021 5022 504$((family / 6)) \
+			    5050 506$((family / 6)); do
+			udp_reached remote "${HOST[$family]}" $port
+		done
+	done
+	udp_reached host "${LOOPBACK[4]}" 5060
+	for port in 5040 5050; do
+		[ "$(host udp_peer error "${LOOPBACK[4]}" $port)" = \
+			ECONNREFUSED ]
+	done
+	[ "$(host udp_peer error "${LOOPBACK[6]}" 5041)" = ECONNREFUSED ]
+}
+
+# By way of PATH; services are at SERVER_AT, forwarded from FRONT.
+auto_follows() {	# PATH FRONT
+	for family in 4 6; do
+		dial "$1" $family
+		start "$SERVER_AT" udp_peer echo "${ANY[$family]}" 5006
+		eventually udp_open "$2" 5006
+		udp_reached "$CLIENT" "$ADDR" 5006
+		kill "$STARTED"
+		eventually udp_shut "$2" 5006
+	done
+	# Many protocols have a port of each kind: iperf3's, for one.
+	serve "$SERVER_AT" :: 5007
+	eventually udp_open "$2" 5007
+	peer "$SERVER_AT" echo :: 5007
+	for family in 4 6; do
+		dial "$1" $family
+		udp_reached "$CLIENT" "$ADDR" 5007
+	done
+	peers_kill
+	udp_open "$2" 5007
+	kill "$SERVER"
+	eventually udp_shut "$2" 5007
+}
+
+@test "-u auto follows services of datagrams and of connections" {
+	pasta_start -u auto
+	auto_follows tap_in host
+	auto_follows splice_in host
+}
+
+@test "-U auto follows services of datagrams and of connections" {
+	pasta_start -U auto
+	auto_follows splice_out guest
+}
+
 @test "only who was asked may answer" {
 	pasta_start
 	for family in 4 6; do
