@@ -137,6 +137,20 @@ echoed() {	# PROTOCOL ADDRESS
 	done
 }
 
+@test "a resolver with a link-local address is asked, over the interface" {
+	local ll
+
+	ll=$(remote ip -6 -o addr show dev eth0 scope link |
+		sed -n 's/.*inet6 \([^/]*\).*/\1/p')
+	echo "nameserver $ll%eth0" >/etc/resolv.conf
+	start remote_root dnsmasq -k -u root -g root -C /dev/null -R -h -x '' \
+		--bind-interfaces -a "$ll" --host-record=who.test,192.0.2.9
+	pasta_start "${FORWARDING[@]}"
+	for protocol in +notcp +tcp; do
+		eventually answers guest "${FORWARD[6]}" 192.0.2.9 $protocol
+	done
+}
+
 @test "a resolver on the host's loopback is asked at the gateway's address" {
 	resolv_conf 1
 	resolver 1
@@ -203,6 +217,15 @@ echoed() {	# PROTOCOL ADDRESS
 	guest_asks 1
 	resolv_conf 3
 	guest_comes_to_ask 3
+}
+
+@test "resolv.conf is not there at the start: it is read once it is" {
+	rm -f /etc/resolv.conf
+	resolver 1
+	pasta_start "${FORWARDING[@]}"
+	[[ $(ask guest "${FORWARD[4]}") != *192.0.2.* ]]
+	resolv_conf 1
+	guest_comes_to_ask 1
 }
 
 @test "resolv.conf a link: the file it leads to is followed" {
