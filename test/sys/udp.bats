@@ -428,6 +428,8 @@ auto_follows() {	# PATH FRONT
 	[ "$(host udp_peer broadcast 127.255.255.255 5000)" = 127.0.0.1 ]
 }
 
+members() { [ "$(remote_root ss -Hlun "sport = :5353" | wc -l)" = "$1" ]; }
+
 # 224.0.0.0/24 and ff02::/16 are for one link only, as the guest's is not
 groups='239.1.1.1 224.0.0.251 ff15::77 ff02::fb'
 
@@ -437,7 +439,7 @@ groups='239.1.1.1 224.0.0.251 ff15::77 ff02::fb'
 		peer remote member $group 5353 one eth0
 		start remote udp_peer member $group 5353 two eth0
 		peers+=("$STARTED")
-		eventually guest udp_peer group $group 5353 1 2
+		eventually members 2
 		for ttl in 1 7 64 255; do
 			[ "$(guest udp_peer group $group 5353 $ttl 2)" = \
 				"one/$ttl two/$ttl" ]

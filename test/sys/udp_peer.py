@@ -258,17 +258,18 @@ def join(s, group, index):
 
 
 def hearer(group, port, ifname):
-    """A socket that hears the group, and with what TTL."""
+    """A socket that hears the group, and with what TTL. Once it is bound, it
+    does."""
     s = socket.socket(family(group), socket.SOCK_DGRAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     index = socket.if_nametoindex(ifname)
-    if ":" in group:
-        s.bind((group, int(port), 0, index))
-        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
-    else:
-        s.bind((group, int(port)))
-        s.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
     join(s, group, index)
+    if ":" in group:
+        s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
+        s.bind((group, int(port), 0, index))
+    else:
+        s.setsockopt(socket.IPPROTO_IP, IP_RECVTTL, 1)
+        s.bind((group, int(port)))
     return s
 
 
