@@ -8,12 +8,17 @@
  *	a process, /proc/PID/ns/...	pidfd_open(2): its end, even unreaped
  *	a file				inotify(7) on the directory: removed,
  *					renamed, replaced
- *	neither works			a look once a second
+ *	the same, and the user has	fcntl(2), F_NOTIFY: a signal that the
+ *	no inotify(7) left		directory has changed, and a look
+ *	none of them works		a look once a second
  *
- * What inotify cannot tell is that the namespace was unmounted and the file it
- * was mounted on stays, or that the mount namespace it was known in has ended:
- * so a file is looked at all the same, now and then. To be the one that was
- * there at the start is what counts, not the name.
+ * Users run out of inotify(7): a desktop and some dozen containers take the 128
+ * instances that a user may have. The older interface has no such limit.
+ *
+ * What neither can tell is that the namespace was unmounted and the file it was
+ * mounted on stays, or that the mount namespace it was known in has ended: so a
+ * file is looked at all the same, now and then. To be the one that was there at
+ * the start is what counts, not the name.
  *
  * The directory stays open: its entries can be looked at from a sandbox where
  * paths mean nothing any more. It holds no reference to the namespace, or to
@@ -25,10 +30,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
+#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -40,17 +47,19 @@
 #include "util.h"
 
 #define POLL_MS		1000
-#define LOOK_MS		2000	/* where inotify says nearly everything */
+#define LOOK_MS		2000	/* where events say nearly everything */
 
 #define FILE_EVENTS	(IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
+#define DIR_EVENTS	(DN_DELETE | DN_RENAME | DN_CREATE | DN_MULTISHOT)
 
 SYSCALLS(netns: read, newfstatat);
 
-enum watch { WATCH_NONE, WATCH_PROCESS, WATCH_FILE, WATCH_POLL };
+enum watch { WATCH_NONE, WATCH_PROCESS, WATCH_FILE, WATCH_DIRECTORY,
+	     WATCH_POLL };
 
 static enum watch watch;
 static int dir_fd = -1;
-static int event_fd = -1;	/* pidfd, or inotify */
+static int event_fd = -1;	/* pidfd, inotify, or signalfd for SIGIO */
 static char base[NAME_MAX + 1];	/* of the path, in dir_fd */
 static struct stat first_seen;
 static bool lasting;		/* it is a file of its own, and not one that
@@ -131,9 +140,27 @@ static bool file_watch(const char *dir)
 	event_fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
 	if (event_fd >= 0 && inotify_add_watch(event_fd, dir, FILE_EVENTS) >= 0)
 		return true;
-	info("inotify: %s; will look for the network namespace every second",
-	     strerror(errno));
+	debug("inotify: %s; will ask for signals", strerror(errno));
 	close_keep_errno(&event_fd);
+	return false;
+}
+
+/* The descriptor that is watched stays open, or the watch would end. */
+static bool directory_watch(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGIO);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	event_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd >= 0 && event_fd >= 0 && !fcntl(fd, F_NOTIFY, DIR_EVENTS))
+		return true;
+	info("No events from %s: %s; will look for the network namespace "
+	     "every second", dir, strerror(errno));
+	close_keep_errno(&event_fd);
+	close_keep_errno(&fd);
 	return false;
 }
 
@@ -149,7 +176,9 @@ int netns_watch_open(const char *path, const struct request *req)
 	}
 	directory_open(path, dir);
 	lasting = !directory_is_silent();
-	watch = lasting && file_watch(dir) ? WATCH_FILE : WATCH_POLL;
+	watch = !lasting ? WATCH_POLL :
+		file_watch(dir) ? WATCH_FILE :
+		directory_watch(dir) ? WATCH_DIRECTORY : WATCH_POLL;
 	if (lasting && fstatat(dir_fd, base, &first_seen, AT_SYMLINK_NOFOLLOW))
 		die("Couldn't look at network namespace %s: %s", path,
 		    strerror(errno));
@@ -160,7 +189,7 @@ void netns_watch_start(int fd)
 {
 	int rc;
 
-	if (watch == WATCH_POLL || watch == WATCH_FILE)
+	if (watch != WATCH_NONE && watch != WATCH_PROCESS)
 		netns_watch_expire(TIMER_NETNS_WATCH);
 	if (fd < 0)
 		return;
@@ -215,10 +244,20 @@ static bool file_events(void)
 	return false;
 }
 
+static bool directory_events(void)
+{
+	struct signalfd_siginfo si;
+
+	while (read(event_fd, &si, sizeof(si)) > 0)
+		;
+	return !file_is_there();
+}
+
 void netns_watch_handle(struct ev ev, uint32_t events)
 {
 	(void)ev;
 	(void)events;
-	if (watch == WATCH_PROCESS || file_events())
+	if (watch == WATCH_PROCESS ||
+	    (watch == WATCH_DIRECTORY ? directory_events() : file_events()))
 		netns_gone();
 }

@@ -461,10 +461,11 @@ file_namespace() {
 	IN_THERE=(nsenter -t "$HOLDER" -U -m --preserve-credentials)
 }
 
+UNDER=()
 inside() { host "${IN_THERE[@]}" "$@"; }
 
 attach_file() {	# [OPTION]...
-	inside pasta "${NONE[@]}" --config-net -P "$NETNS_FILE.pid" \
+	inside "${UNDER[@]}" pasta "${NONE[@]}" --config-net -P "$NETNS_FILE.pid" \
 		--netns "$NETNS_FILE" "$@" 3>&-
 	DAEMON=$(inside cat "$NETNS_FILE.pid")
 	track "$DAEMON"
@@ -480,6 +481,30 @@ remove_file() { inside umount -l "$NETNS_FILE" && inside rm "$NETNS_FILE"; }
 	not gone "$DAEMON"
 	remove_file
 	[ "$(ms_until_gone "$DAEMON")" -lt 100 ]
+}
+
+# As on a desktop with many containers; then under a kernel without either.
+@test "the same without inotify(7), of which users run out" {
+	local how ways='umount -l $it; rm $it
+		umount -l $it; mv $it $it.old
+		touch $it.new; umount -l $it; mv $it.new $it'
+
+	UNDER=(deny EMFILE inotify_init1 --)
+	while read -r how; do
+		file_namespace
+		attach_file
+		inside touch "$NETNS_FILE.other"
+		inside rm "$NETNS_FILE.other"
+		not gone "$DAEMON"
+		inside env "it=$NETNS_FILE" sh -c "$how"
+		[ "$(ms_until_gone "$DAEMON")" -lt 100 ]
+		tracked_kill
+	done <<<"$ways"
+	UNDER=(deny EMFILE inotify_init1 EINVAL fcntl:1=1026 --)
+	file_namespace
+	attach_file
+	remove_file
+	[ "$(ms_until_gone "$DAEMON")" -lt 1500 ]
 }
 
 @test "renamed, replaced, unmounted or unknown to all, the file counts as gone" {

@@ -153,10 +153,11 @@ fails_saying() {	# TEXT CMD...
 	eventually gone "$(cat "$pidfile")"
 }
 
-@test "no inotify: a file is watched by looking at it" {
+@test "no inotify, or no events at all: a file is watched by looking at it" {
 	guest_new
 	works deny EMFILE inotify_init1 --
 	works deny ENOSPC inotify_add_watch --
+	works deny EMFILE inotify_init1 EINVAL fcntl:1=1026 --
 }
 
 @test "no mounts, no namespaces but those asked for: still confined, and works" {
