@@ -189,6 +189,57 @@ passt_as() {	# WORD...
 	eventually no_pastas
 }
 
+# Of what the guest's kernel leaves to its device, cutting and checksums, this
+# hypervisor does nothing: frames are as large as IP can have them, and as
+# checksum there is what the pseudo-header adds up to.
+@test "libkrun: frames beyond any MTU, with half a checksum, arrive whole" {
+	start remote socat -u -b 70000 UDP6-RECV:7001,ipv6only=0 CREATE:got
+	eventually eval 'remote ss -Hlun "sport = :7001" | grep -q .'
+	SERVER=$PWD/s PIDFILE=$PWD/pid host python3 - <<-'END' 3>&-
+	import ipaddress, os, socket, struct, subprocess, time
+
+	def csum(data):
+	    data += b"\0" * (len(data) % 2)
+	    s = sum(struct.unpack("!%dH" % (len(data) // 2), data))
+	    while s >> 16:
+	        s = (s & 0xffff) + (s >> 16)
+	    return s
+
+	def frame(src, dst, payload):
+	    src, dst = (ipaddress.ip_address(a).packed for a in (src, dst))
+	    size = 8 + len(payload)
+	    half = csum(src + dst + struct.pack("!HH", 17, size))
+	    udp = struct.pack("!HHHH", 5555, 7001, size, half) + payload
+	    if len(src) == 4:
+	        head = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + size, 1, 0,
+	                           64, 17, 0, src, dst)
+	        head = head[:10] + struct.pack("!H", csum(head) ^ 0xffff) + head[12:]
+	        kind = 0x0800
+	    else:
+	        head = struct.pack("!IHBB16s16s", 6 << 28, size, 17, 64, src, dst)
+	        kind = 0x86dd
+	    return (b"\x9a\x55" * 3 + b"\x52\x54\0\0\0\1" +
+	            struct.pack("!H", kind) + head + udp)
+
+	ours, theirs = socket.socketpair()
+	subprocess.run(["passt", "-q", "--fd", str(theirs.fileno()),
+	                "--no-dhcp-dns", "-P", os.environ["PIDFILE"]],
+	               pass_fds=[theirs.fileno()], check=True)
+	theirs.close()
+	for f in (frame("10.77.0.1", "10.77.0.3", b"4" * 65507),
+	          frame("fd77::1", "fd77::3", b"6" * 65527)):
+	    ours.sendall(struct.pack("!I", len(f)) + f)
+	os.kill(int(open(os.environ["PIDFILE"]).read()), 0)
+	end = time.monotonic() + 10
+	while time.monotonic() < end and (not os.path.exists("got") or
+	                                  os.path.getsize("got") < 131034):
+	    time.sleep(0.05)
+	END
+	[ "$(tr -d 6 <got | wc -c)" = 65507 ]
+	[ "$(tr -d 4 <got | wc -c)" = 65527 ]
+	eventually no_pastas
+}
+
 @test "by other names it is the same program" {
 	cp /usr/local/bin/passt "$PWD/passt.avx2"
 	cp /usr/local/bin/passt "$PWD/pasta.avx2"
