@@ -36,6 +36,11 @@ void fwd_init(void)
 		self.seen[fam] = conf.net[fam].guest;
 }
 
+void fwd_forget(enum fam fam)
+{
+	self.seen[fam] = (struct addr) { 0 };
+}
+
 const struct fwd_env *fwd_env(void)
 {
 	return &self;
@@ -240,8 +245,16 @@ static bool may_splice(const struct conf *c, uint8_t proto,
 	       (proto == IPPROTO_TCP || proto == IPPROTO_UDP);
 }
 
+/* There is no interface to say for a link-local address. */
+static bool splice_reaches(const struct addr *a)
+{
+	return !addr_is_unspec(a) && !is_ll6(a);
+}
+
 /* Not to the namespace's loopback unless that is what was asked for: services
- * bound only there are private. */
+ * bound only there are private. Who says "localhost" has no family in mind, and
+ * was accepted by now, so that it is too late for the other one: a namespace
+ * without an address of this family is reached by the other. */
 static enum fwd_verdict host_to_splice(const struct fwd_env *env,
 				       uint8_t proto, const struct side *ini,
 				       struct side *tgt)
@@ -249,18 +262,17 @@ static enum fwd_verdict host_to_splice(const struct fwd_env *env,
 	enum fam fam = addr_fam(&ini->theirs);
 
 	tgt->pif = PIF_SPLICE;
-	tgt->ours = addr_any(fam);
 	tgt->our_port = proto == IPPROTO_UDP ? ini->their_port : 0;
 	if (keeps_destination(&ini->ours) ||
 	    (env->c->host_lo_to_ns_lo && addr_is_loopback(&ini->ours)))
 		tgt->theirs = ini->ours;
-	else
+	else if (splice_reaches(&env->seen[fam]))
 		tgt->theirs = env->seen[fam];
+	else
+		tgt->theirs = env->seen[fam == FAM4 ? FAM6 : FAM4];
 
-	/* There is no interface to say for a link-local address. */
-	if (addr_is_unspec(&tgt->theirs) || is_ll6(&tgt->theirs))
-		return FWD_REFUSED;
-	return FWD_OK;
+	tgt->ours = addr_any(addr_fam(&tgt->theirs));
+	return splice_reaches(&tgt->theirs) ? FWD_OK : FWD_REFUSED;
 }
 
 static enum fwd_verdict host_to_tap(const struct fwd_env *env,

@@ -52,6 +52,8 @@ const struct fwd_rule *fwd_match(const struct fwd_table *t, uint8_t proto,
 
 /* The process's own environment; seen addresses start as the assigned ones. */
 void fwd_init(void);
+/* The guest's side turned out to lack this family. */
+void fwd_forget(enum fam fam);
 const struct fwd_env *fwd_env(void);
 /* A packet from the guest, already parsed: learn its source address. */
 void fwd_guest_seen(const struct addr *src);

@@ -213,6 +213,9 @@ static void start_pasta(struct netns *ns, struct conf *c,
 	int host_diag = diag_open();
 
 	netns_setup(ns, c, req);
+	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++)
+		if (!c->net[fam].enabled)
+			fwd_forget(fam);
 	agent_attach(ns->agent_fd);
 	if (loop_add(ns->agent_fd, EPOLLIN, (struct ev) { .kind = EV_AGENT }))
 		die("Couldn't watch the namespace's agent: %s",

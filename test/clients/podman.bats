@@ -293,6 +293,21 @@ teardown() { clients_end; }
 	ask_soon tcp remote 10.77.0.1 8080
 }
 
+@test "containers start on a host without a network, and reach each other's ports" {
+	ip netns del offline 2>/dev/null || :
+	ip netns add offline
+	ip -n offline link set lo up
+	BED_HOST=/run/netns/offline
+	run_detached c -p 8080:7 -p 8080:7/udp -- tell-caller 7
+	inside c ip -br -4 addr show tap0 | grep -q 169.254.2.1/16
+	for proto in tcp udp; do
+		ask_soon $proto host 127.0.0.1 8080
+		ask_soon $proto host ::1 8080
+	done
+	clients_end
+	ip netns del offline
+}
+
 @test "ten containers start at once" {
 	for i in $(seq 10); do
 		podman run --rm -p "$((8100 + i)):7" "$IMAGE" \

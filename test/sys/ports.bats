@@ -97,6 +97,18 @@ rejected() {	# WORDS OPTION...
 	reached remote "${HOST[6]}" 5041
 }
 
+# Nobody who says "localhost" means one family. The namespace has no IPv6, or
+# only what makes itself.
+@test "the host's loopback of both families reaches a namespace that has one" {
+	guest_root sysctl -qw net.ipv6.conf.all.disable_ipv6=1 \
+		net.ipv6.conf.default.disable_ipv6=1
+	pasta_start -t 5010
+	serve guest 0.0.0.0 5010
+	reached host "${LOOPBACK[4]}" 5010
+	reached host "${LOOPBACK[6]}" 5010
+	tracked_kill
+}
+
 @test "-T forwards the namespace's loopback to the host's" {
 	pasta_start -T 5050-5051:5060-5061
 	serve host -p 2 127.0.0.1 5060

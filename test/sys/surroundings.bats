@@ -178,6 +178,25 @@ fails_saying() {	# TEXT CMD...
 	works deny EAFNOSUPPORT socket:0=10 --
 }
 
+# Forwarding for both families becomes forwarding for the one there is.
+@test "the kernel has no IPv6: ports are forwarded all the same" {
+	local pidfile=$BED/tmp/surroundings.pid ports
+
+	guest_new
+	for ports in "-t $PORT -u $PORT -T 5011 -U 5011" \
+		     "-t auto -u auto -T auto -U auto"; do
+		# shellcheck disable=SC2086
+		host deny EAFNOSUPPORT socket:0=10 -- pasta -q --config-net \
+			$ports -P "$pidfile" "$GUEST" 3>&-
+		DAEMON=$(cat "$pidfile")
+		track "$DAEMON"
+		serve guest 0.0.0.0 $PORT
+		eventually remote socat -u OPEN:/dev/null TCP:10.77.0.1:$PORT
+		kill "$DAEMON" "$SERVER"
+		eventually gone "$DAEMON"
+	done
+}
+
 @test "the kernel has no ping sockets, the user none" {
 	guest_new
 	works deny EACCES socket:1=2050,2=1 socket:1=526338,2=1 socket:1=2 --
@@ -287,6 +306,52 @@ small_root() {
 	[ "$status" = 1 ]
 	[[ "$output" == *"Couldn't create user namespace: Operation not"* ]]
 	[[ "$output" == *"in a chroot"* ]]
+}
+
+# Another host, with nothing but loopback; and its network, when it comes.
+offline() {
+	ip netns del offline 2>/dev/null || :	# of a first try
+	ip netns add offline
+	ip -n offline link set lo up
+	BED_HOST=/run/netns/offline
+}
+online() {
+	ip -n offline link add eth7 type veth peer name eth7 netns remote
+	ip -n offline addr add 10.99.0.1/24 dev eth7
+	ip -n offline addr add fd99::1/64 dev eth7 nodad
+	ip -n offline link set eth7 up
+	ip -n remote link set eth7 up
+	ip -n offline route add default via 10.99.0.2
+	ip -n offline route add default via fd99::2
+	ip -n remote addr add 10.99.0.2/24 dev eth7
+	ip -n remote addr add fd99::2/64 dev eth7 nodad
+}
+
+@test "the host has no network yet: it starts, and finds the one that comes" {
+	local a
+
+	offline
+	guest_new
+	pasta_start -t $PORT
+	guest ip -br -4 addr show tap0 | grep -q ' 169.254.2.1/16'
+	guest ip -4 route show default | grep -q 'via 169.254.2.2 dev tap0'
+	guest ip -6 route show default | grep -q 'via fe80::1 dev tap0'
+	serve host :: $((PORT + 1))	# found at the gateway's addresses
+	for a in 169.254.2.2 '[fe80::1%tap0]'; do
+		guest socat -u OPEN:/dev/null "TCP:$a:$((PORT + 1))"
+	done
+	not guest socat -u OPEN:/dev/null TCP:10.99.0.2:$PORT
+
+	serve guest :: $PORT
+	online
+	serve remote :: $((PORT + 2))
+	for a in 10.99.0.2 '[fd99::2]'; do
+		eventually guest socat -u OPEN:/dev/null "TCP:$a:$((PORT + 2))"
+	done
+	for a in 10.99.0.1 '[fd99::1]'; do
+		remote socat -u OPEN:/dev/null "TCP:$a:$PORT"
+	done
+	ip netns del offline
 }
 
 @test "the namespace has no IPv6" {

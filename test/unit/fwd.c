@@ -297,7 +297,7 @@ static struct outcome oracle_host(enum fam fam, uint8_t proto,
 				  const struct side *ini)
 {
 	const struct conf_net *n = &c.net[fam];
-	struct addr peer = ini->theirs, ours = ini->ours;
+	struct addr peer = ini->theirs, ours = ini->ours, other;
 	struct outcome o = { .verdict = FWD_OK };
 	bool splice, reachable;
 
@@ -319,10 +319,17 @@ static struct outcome oracle_host(enum fam fam, uint8_t proto,
 		o.tgt.pif = PIF_SPLICE;
 		o.tgt.ours = A(ANY, fam);
 		o.tgt.our_port = proto == IPPROTO_UDP ? ini->their_port : 0;
+		other = env.seen[!fam];
 		if (grouped(ours, fam) || (c.host_lo_to_ns_lo && loops(ours)))
 			o.tgt.theirs = ours;
 		else
 			o.tgt.theirs = env.seen[fam];
+		/* no address of this family: the other one's will do */
+		if (same(o.tgt.theirs, env.seen[fam]) &&
+		    (none(o.tgt.theirs) || v6_ll(o.tgt.theirs))) {
+			o.tgt.theirs = other;
+			o.tgt.ours = A(ANY, !fam);
+		}
 		if (none(o.tgt.theirs) || v6_ll(o.tgt.theirs))
 			return verdict(FWD_REFUSED);
 		return o;
@@ -416,6 +423,8 @@ static void host_all(enum fam fam)
 		n->map_loopback = A(maplos[m], fam);
 		n->guest = A(bits & 128 ? GUEST : NOBODY, fam);
 		env.seen[fam] = A(seens[s], fam);
+		env.seen[!fam] = bits & 128 ? A(bits & 64 ? LL : SEEN, !fam) :
+				 A(NOBODY, fam);
 		env.seen_ll = A(bits & 64 ? SEENLL : NOBODY, FAM6);
 		host_all_ends(fam, &r);
 	}
