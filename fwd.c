@@ -319,6 +319,25 @@ enum fwd_verdict fwd_from_host(const struct fwd_env *env, uint8_t proto,
 	return host_to_tap(env, rule, ini, tgt);
 }
 
+bool fwd_splice_again(const struct fwd_env *env, struct side *tgt)
+{
+	enum fam fam = addr_fam(&tgt->theirs);
+	enum fam other = fam == FAM4 ? FAM6 : FAM4;
+	struct addr loopback = addr_loopback(fam);
+
+	if (!env->c->net[other].enabled)
+		return false;
+	if (addr_eq(&tgt->theirs, &loopback))
+		tgt->theirs = addr_loopback(other);
+	else if (tgt->pif == PIF_SPLICE && splice_reaches(&env->seen[other]) &&
+		 addr_eq(&tgt->theirs, &env->seen[fam]))
+		tgt->theirs = env->seen[other];
+	else
+		return false;
+	tgt->ours = addr_any(other);
+	return true;
+}
+
 /* --- from the namespace --- */
 
 enum fwd_verdict fwd_from_splice(const struct fwd_env *env, uint8_t proto,

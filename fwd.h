@@ -46,6 +46,9 @@ enum fwd_verdict fwd_from_splice(const struct fwd_env *env, uint8_t proto,
  * For ICMP errors and neighbours. */
 bool fwd_host_to_guest(const struct fwd_env *env, const struct addr *host,
 		       struct addr *guest);
+/* Nobody listens at @tgt, to which a connection to loopback was to go: whether
+ * there is another way, of the other family, which @tgt then is. */
+bool fwd_splice_again(const struct fwd_env *env, struct side *tgt);
 /* The first rule that covers this, or NULL. */
 const struct fwd_rule *fwd_match(const struct fwd_table *t, uint8_t proto,
 				 const struct addr *ours, uint16_t port);

@@ -23,6 +23,10 @@
  * End of file is a read of zero bytes and nothing else. It is passed on when
  * nothing is held. A reset is passed on at once, to both sides.
  *
+ * What was accepted can only be reset if nobody listens on the other side. Yet
+ * who asks for localhost has no family in mind, tries IPv6 first, and would have
+ * gone on to IPv4 had we refused: so the other family is tried, once.
+ *
  * A connection with one request, one answer and one close takes 16 calls and
  * some three waits: accept4 and getsockname (listen.c), 2 setsockopt, connect,
  * 2 epoll_ctl, 4 recvfrom, 2 sendto, shutdown, 2 close. The socket towards the
@@ -40,6 +44,7 @@
 #include <unistd.h>
 
 #include "epoll_ctl.h"
+#include "fwd.h"
 #include "log.h"
 #include "sock.h"
 #include "timer.h"
@@ -553,42 +558,6 @@ bool tcp_splice_work(struct flow *f)
 	return more;
 }
 
-static uint8_t ready_bits(uint32_t events)
-{
-	uint8_t bits = 0;
-
-	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
-		bits |= READY_IN;
-	if (events & EPOLLOUT)
-		bits |= READY_OUT;
-	if (events & (EPOLLRDHUP | EPOLLHUP))
-		bits |= READY_END;
-	if (events & EPOLLPRI)
-		bits |= READY_URGENT;
-	return bits;
-}
-
-/* There is no state of connecting: side 1 is neither readable nor writable
- * until connected, and a failure is an error like others. A hang-up is no
- * error: both FINs have passed there, but what came before may be unread. */
-void tcp_splice_event(struct flow *f, unsigned side, uint32_t events)
-{
-	struct splice_conn *c = (struct splice_conn *)f;
-
-	if (events & EPOLLERR) {
-		int error = sock_error(c->fd[side]);
-
-		conn_rescue(c, side);
-		conn_fail(c, side == SIDE_INI ? "Accepted socket" :
-						"Connected socket",
-			  error < 0 ? -error : error);
-		return;
-	}
-	c->ready[side] |= ready_bits(events);
-	if (dir_can_step(c, SIDE_INI) || dir_can_step(c, SIDE_TGT))
-		flow_ready(f);
-}
-
 /* --- beginning --- */
 
 /* The kernel would choose the loopback address anyway: save a call. */
@@ -622,33 +591,74 @@ static void no_pacing(int fd)
 }
 
 /* 0, or -errno with what failed in *what. */
-static int conn_begin(struct splice_conn *c, const char **what)
+static int conn_dial(struct splice_conn *c, const char **what)
 {
 	const struct side *tgt = &c->flow.side[SIDE_TGT];
-	const uint32_t events = EV_FLOW_MASK | EPOLLPRI;
 	int rc;
 
 	*what = "Opening a socket";
 	c->fd[SIDE_TGT] = conn_socket(tgt);
 	if (c->fd[SIDE_TGT] < 0)
 		return c->fd[SIDE_TGT];
-
-	no_pacing(c->fd[SIDE_INI]);
 	no_pacing(c->fd[SIDE_TGT]);
 
 	*what = "Connecting";
 	rc = sock_connect(c->fd[SIDE_TGT], &tgt->theirs, tgt->their_port, 0);
-	if (rc && rc != -EINPROGRESS)
-		return rc;
+	return rc == -EINPROGRESS ? 0 : rc;
+}
 
+/* Once: what is of another family than the one accepted is a second try. */
+static bool conn_can_try_again(struct splice_conn *c)
+{
+	struct side *side = c->flow.side;
+
+	return addr_fam(&side[SIDE_INI].theirs) ==
+	       addr_fam(&side[SIDE_TGT].theirs) &&
+	       fwd_splice_again(fwd_env(), &side[SIDE_TGT]);
+}
+
+static int conn_dial_either(struct splice_conn *c, const char **what)
+{
+	int rc = conn_dial(c, what);
+
+	if (rc != -ECONNREFUSED || !conn_can_try_again(c))
+		return rc;
+	close_keep_errno(&c->fd[SIDE_TGT]);
+	return conn_dial(c, what);
+}
+
+static int conn_watch(struct splice_conn *c, unsigned side)
+{
+	return loop_add(c->fd[side], EV_FLOW_MASK | EPOLLPRI,
+			flow_ev(&c->flow, EV_SPLICE, side));
+}
+
+/* The socket that was refused is replaced; of the other one, nothing has been
+ * read before it was connected. */
+static void conn_again(struct splice_conn *c)
+{
+	const char *what;
+	int rc;
+
+	flow_debug(&c->flow, "refused, trying the other family");
+	close_keep_errno(&c->fd[SIDE_TGT]);
+	c->ready[SIDE_TGT] = 0;
+	rc = conn_dial(c, &what) ?: conn_watch(c, SIDE_TGT);
+	if (rc)
+		conn_fail(c, what, -rc);
+}
+
+/* 0, or -errno with what failed in *what. */
+static int conn_begin(struct splice_conn *c, const char **what)
+{
+	int rc;
+
+	no_pacing(c->fd[SIDE_INI]);
+	rc = conn_dial_either(c, what);
+	if (rc)
+		return rc;
 	*what = "Watching sockets";
-	for (unsigned side = 0; side < 2; side++) {
-		rc = loop_add(c->fd[side], events,
-			      flow_ev(&c->flow, EV_SPLICE, side));
-		if (rc)
-			return rc;
-	}
-	return 0;
+	return conn_watch(c, SIDE_INI) ?: conn_watch(c, SIDE_TGT);
 }
 
 void tcp_splice_start(int fd, const struct side side[2])
@@ -673,6 +683,49 @@ void tcp_splice_start(int fd, const struct side side[2])
 		conn_fail(c, what, -rc);
 	else
 		flow_debug(&c->flow, "accepted, connecting");
+}
+
+/* --- events --- */
+
+static uint8_t ready_bits(uint32_t events)
+{
+	uint8_t bits = 0;
+
+	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP))
+		bits |= READY_IN;
+	if (events & EPOLLOUT)
+		bits |= READY_OUT;
+	if (events & (EPOLLRDHUP | EPOLLHUP))
+		bits |= READY_END;
+	if (events & EPOLLPRI)
+		bits |= READY_URGENT;
+	return bits;
+}
+
+/* There is no state of connecting: side 1 is neither readable nor writable
+ * until connected, and a failure is an error like others. A hang-up is no
+ * error: both FINs have passed there, but what came before may be unread. */
+void tcp_splice_event(struct flow *f, unsigned side, uint32_t events)
+{
+	struct splice_conn *c = (struct splice_conn *)f;
+
+	if (events & EPOLLERR) {
+		int error = sock_error(c->fd[side]);
+
+		if (side == SIDE_TGT && error == ECONNREFUSED &&
+		    conn_can_try_again(c)) {
+			conn_again(c);
+			return;
+		}
+		conn_rescue(c, side);
+		conn_fail(c, side == SIDE_INI ? "Accepted socket" :
+						"Connected socket",
+			  error < 0 ? -error : error);
+		return;
+	}
+	c->ready[side] |= ready_bits(events);
+	if (dir_can_step(c, SIDE_INI) || dir_can_step(c, SIDE_TGT))
+		flow_ready(f);
 }
 
 void tcp_splice_init(void)

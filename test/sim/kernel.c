@@ -96,6 +96,7 @@ static int link_fd, epoll_fd;
 static int ready[READY_MAX];		/* a queue of descriptors */
 static unsigned ready_first, ready_cnt;
 static struct conn *accepted_last;	/* whose second leg connect() makes */
+static struct conn *refused_last;	/* or that of this one, once more */
 static bool in_namespace;		/* the agent is asked */
 
 /* --- descriptors --- */
@@ -393,7 +394,9 @@ int __wrap_socket(int domain, int type, int proto)
 	enter();
 	if (fault(world.faults.no_fd)) {
 		T("socket: EMFILE");
-		if (accepted_last && !conn_is_tap(accepted_last))
+		if (refused_last)
+			refused_last->cause |= CAUSE_NO_CALL;
+		else if (accepted_last && !conn_is_tap(accepted_last))
 			accepted_last->cause |= CAUSE_NO_CALL;
 		return give_up(chance(500) ? EMFILE : ENOBUFS);
 	}
@@ -475,12 +478,27 @@ static void connect_done(unsigned fd, unsigned idx)
 	peer_start(c, 1);
 }
 
+/* Another family, another server. */
+static struct conn *conn_trying_again(void)
+{
+	struct conn *c = refused_last;
+
+	refused_last = NULL;
+	if (chance(500)) {
+		c->outcome.error = 0;
+		c->cause &= ~CAUSE_REFUSED;
+	}
+	return c;
+}
+
 static struct conn *conn_connecting(const struct ksock *k)
 {
 	for (unsigned i = 0; i < world.conns; i++)
 		if (conns[i].kind == GUEST_OPENS &&
 		    k->remote_port == SERVER_PORT + i)
 			return &conns[i];
+	if (refused_last)
+		return conn_trying_again();
 	if (!accepted_last || conn_is_tap(accepted_last))
 		fail("connect() to port %u, where nobody wants to go",
 		     k->remote_port);
@@ -556,6 +574,7 @@ int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags)
 	       addr_to_sockaddr(&any, &k->remote, k->remote_port, 0);
 	memcpy(sa, &any, *len);
 	accepted_last = &conns[k->conn];
+	refused_last = NULL;
 	T("connection %u: accept4() = %d", k->conn, fd_of(k));
 	return fd_of(k);
 }
@@ -643,6 +662,9 @@ static void close_tcp(struct ksock *k)
 	T("connection %u: close(%d)%s", k->conn, fd_of(k),
 	  k->linger_reset ? ", reset" : "");
 	world.progress++;
+	if (k->end == 1 && !conn_is_tap(c) && k->state != T_UP &&
+	    c->outcome.error == ECONNREFUSED)
+		refused_last = c;
 	if (k->state != T_UP)
 		return;
 	if (k->linger_reset || k->arrived > k->read || !k->peer_fin) {

@@ -11,6 +11,7 @@ teardown() { tracked_kill; }
 reached() {	# PLACE ADDRESS PORT
 	$1 load crr -c 1 "$2" "$3" >/dev/null
 }
+not_reached() { ! reached "$@"; }
 refused() { [[ $($1 load crr -c 1 "$2" "$3") == *refused=1* ]]; }
 
 # The daemon must not start: status 1, one line, with these words in it.
@@ -106,7 +107,35 @@ rejected() {	# WORDS OPTION...
 	serve guest 0.0.0.0 5010
 	reached host "${LOOPBACK[4]}" 5010
 	reached host "${LOOPBACK[6]}" 5010
+}
+
+@test "the loopback of both families reaches a service that listens on one" {
+	pasta_start -t 5010-5011 -T 5012-5013
+	serve guest 0.0.0.0 5010
+	start guest socat TCP6-LISTEN:5011,ipv6only=1,fork,reuseaddr EXEC:cat
+	eventually listening guest 5011
+	serve host 127.0.0.1 5012
+	serve host ::1 5013
+	for family in 4 6; do
+		reached host "${LOOPBACK[$family]}" 5010
+		reached host "${LOOPBACK[$family]}" 5011
+		reached guest "${LOOPBACK[$family]}" 5012
+		reached guest "${LOOPBACK[$family]}" 5013
+	done
 	tracked_kill
+	guest_new	# what is bound to loopback only stays private
+	pasta_start -t 5010
+	serve guest 127.0.0.1 5010
+	for family in 4 6; do
+		not_reached host "${LOOPBACK[$family]}" 5010
+	done
+	tracked_kill
+	guest_new
+	pasta_start --host-lo-to-ns-lo -t 5010
+	serve guest 127.0.0.1 5010
+	for family in 4 6; do
+		reached host "${LOOPBACK[$family]}" 5010
+	done
 }
 
 @test "-T forwards the namespace's loopback to the host's" {

@@ -438,6 +438,54 @@ TEST(from_the_host_every_case_is_as_the_rules_say)
 	OK(compared > 5000000);
 }
 
+TEST(who_was_refused_may_be_tried_by_the_other_family)
+{
+	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++) {
+		const struct {
+			enum who from, to;
+			uint8_t pif;
+		} ways[] = {
+			{ SEEN, SEEN, PIF_SPLICE }, { LO, LO, PIF_SPLICE },
+			{ LO, LO, PIF_HOST },
+		};
+		/* IPv6 has one loopback address */
+		const enum who none[] = {
+			OTHER, GUEST, fam == FAM4 ? LO_OTHER : OTHER,
+		};
+		struct side tgt;
+
+		settings_clear();
+		c.net[fam].enabled = c.net[!fam].enabled = true;
+		env.seen[fam] = A(SEEN, fam);
+		env.seen[!fam] = A(SEEN, !fam);
+		FOR(w, ways) {
+			tgt = (struct side) {
+				.ours = A(LO, fam), .pif = ways[w].pif,
+				.theirs = A(ways[w].from, fam),
+				.their_port = 80,
+			};
+			OK(fwd_splice_again(&env, &tgt));
+			OK(same(tgt.theirs, A(ways[w].to, !fam)));
+			OK(same(tgt.ours, A(ANY, !fam)));
+			EQ(tgt.their_port, 80);
+		}
+		FOR(n, none) {
+			tgt = (struct side) {
+				.theirs = A(none[n], fam), .pif = PIF_SPLICE,
+			};
+			OK(!fwd_splice_again(&env, &tgt));
+		}
+		tgt = (struct side) { .theirs = A(SEEN, fam), .pif = PIF_HOST };
+		OK(!fwd_splice_again(&env, &tgt));
+		tgt.pif = PIF_SPLICE;
+		env.seen[!fam] = A(NOBODY, !fam);
+		OK(!fwd_splice_again(&env, &tgt));
+		env.seen[!fam] = A(SEEN, !fam);
+		c.net[!fam].enabled = false;
+		OK(!fwd_splice_again(&env, &tgt));
+	}
+}
+
 TEST(a_range_may_be_shifted_either_way_to_the_last_port)
 {
 	struct fwd_rule r = {

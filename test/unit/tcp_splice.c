@@ -9,7 +9,7 @@
  * definitions of pipe2() and so on below take the place of the C library's, to
  * fail or be interrupted at will.
  */
-/* links: tcp_splice flow sock agent addr buf conf epoll_ctl log timer util */
+/* links: tcp_splice fwd flow sock agent addr buf conf epoll_ctl log timer util */
 #include "tcp_splice.h"
 
 #include <dirent.h>
@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 #include "epoll_ctl.h"
+#include "fwd.h"
 #include "sock.h"
 #include "test/unit/test.h"
 #include "timer.h"
@@ -196,6 +197,7 @@ static void start(void)
 	done = true;
 	signal(SIGPIPE, SIG_IGN);
 	flow_init(ops);
+	fwd_init();
 	tcp_splice_init();
 	OK(!loop_init());
 }
@@ -752,6 +754,75 @@ TEST(refused_connection_resets_the_accepted_one)
 		EQ(error_of(c.client), ECONNRESET);
 		conn_close(&c);
 	}
+}
+
+/* The same port of the other family, where somebody listens instead. */
+static void far_moves(struct conn *c, enum fam fam)
+{
+	struct sock_req req = {
+		.kind = SOCK_KIND_TCP_LISTEN,
+		.fam = (uint8_t)fam,
+		.bind = true,
+		.addr = addr_loopback(fam),
+		.port = c->side[SIDE_TGT].their_port,
+	};
+
+	close_keep_errno(&c->far);
+	c->far = sock_open_here(&req);
+	OK(c->far >= 0);
+}
+
+static void both_families(bool on)
+{
+	memset(&conf_writable, 0, sizeof(conf_writable));
+	for EACH_FAMILY(fam)
+		conf_writable.net[fam].enabled = on;
+	fwd_init();
+}
+
+TEST(refused_in_one_family_it_is_made_in_the_other)
+{
+	for EACH_FAMILY(fam) {
+		struct conn c;
+		char byte;
+		int fd;
+
+		start();
+		both_families(true);
+		fd = conn_prepare(&c, fam, 0);
+		far_moves(&c, fam == FAM4 ? FAM6 : FAM4);
+		write_exact(c.client, "x", 1);
+		tcp_splice_start(fd, c.side);
+		conn_accept(&c, NULL);
+		settle(5);
+		EQ(recv(c.server, &byte, 1, MSG_DONTWAIT), 1);
+		EQ(byte, 'x');
+		conn_close(&c);
+	}
+	both_families(false);
+}
+
+TEST(refused_in_both_families_it_is_reset_and_so_if_there_is_one)
+{
+	for EACH_FAMILY(fam) {
+		for (unsigned both = 0; both < 2; both++) {
+			struct conn c;
+			int fd;
+
+			start();
+			both_families(both);
+			fd = conn_prepare(&c, fam, 0);
+			if (both)
+				close_keep_errno(&c.far);
+			else
+				far_moves(&c, fam == FAM4 ? FAM6 : FAM4);
+			tcp_splice_start(fd, c.side);
+			settle_gone();
+			EQ(error_of(c.client), ECONNRESET);
+			conn_close(&c);
+		}
+	}
+	both_families(false);
 }
 
 TEST(no_descriptor_left_resets_the_accepted_one)
