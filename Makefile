@@ -209,7 +209,7 @@ bench: all	## throughput, latency, connections
 	@PASST_DIR='$(abspath $(BIN))' test/bench/run $(T)
 
 bench-start: all	## what a start costs, alone and in a container
-	@PASST_DIR='$(abspath $(BIN))' test/bench/start
+	@PASST_DIR='$(abspath $(BIN))' test/bench/start $(T)
 
 # Findings go to the build folder, seeds are kept with the source.
 FUZZ_TOTAL ?= 600
