@@ -70,6 +70,17 @@ said_now() {
 	END { if (said != 1) exit 1 }' "$BED/options.now"
 }
 
+@test "no option is missing among the wrong ones" {
+	local option def=$BATS_TEST_DIRNAME/../../setup/options.def
+
+	for option in $(sed -n 's/^OPT([A-Z0-9_]*, "\([a-z0-9-]*\)".*/\1/p' \
+			"$def"); do
+		grep -qx -- "# --$option" "$BATS_TEST_DIRNAME/options.golden" ||
+			{ echo "--$option: no wrong value"; return 1; }
+	done
+	[ -n "$option" ]
+}
+
 # --- what acts at once ---
 
 @test "the version is on standard output, its first line name and version" {
