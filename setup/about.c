@@ -41,5 +41,6 @@ void about(const struct request *req, const char *version)
 		printf("{\n  \"type\": \"net\"\n}\n");
 		break;
 	}
-	exit(fflush(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
+	/* Some of it may have been written, or not, before. */
+	exit(fflush(stdout) || ferror(stdout) ? EXIT_FAILURE : EXIT_SUCCESS);
 }

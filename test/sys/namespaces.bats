@@ -564,7 +564,7 @@ remove_file() { inside umount -l "$NETNS_FILE" && inside rm "$NETNS_FILE"; }
 		attach "$GUEST"
 		run host pasta "${NONE[@]}" --config-net "$GUEST"
 		[ "$status" = 1 ]
-		[[ "$output" == *'Device or resource busy'* ]]
+		[[ "$output" == *'usy (another process provides it)' ]]
 		kill -KILL "$DAEMON"
 		eventually gone "$DAEMON"
 	done
