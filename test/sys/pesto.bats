@@ -71,6 +71,56 @@ client_stays() {	# VERB
 	rule_count 0
 }
 
+# A container's addresses on a bridge within the namespace; both families.
+@test "Podman's words: ports of a container behind a bridge" {
+	local spec specs=() all=(
+		0.0.0.0/5000:10.88.0.5/5001 '[::]/5000:fd88::5/5001'
+		127.0.0.1/5010:10.88.0.5/5001 '[::1]/5010:fd88::5/5001'
+		0.0.0.0/5020-5022:10.88.0.5/5001-5003
+		'[::]/5020-5022:fd88::5/5001-5003')
+
+	started
+	guest_root ip addr add 10.88.0.5/32 dev lo
+	guest_root ip addr add fd88::5/128 dev lo nodad
+	serve guest -p 3 10.88.0.5 5001
+	serve guest -p 3 fd88::5 5001
+	for spec in "${all[@]}"; do
+		specs+=(-t "$spec")
+	done
+	[ -z "$(host pesto --add "${specs[@]}" "$SOCK" 2>&1)" ]
+	for family in 4 6; do
+		reached remote "${HOST[$family]}" 5000
+		reached host "${LOOPBACK[$family]}" 5000
+		reached host "${LOOPBACK[$family]}" 5010
+		refused remote "${HOST[$family]}" 5010
+		reached remote "${HOST[$family]}" 5022
+	done
+	[ -z "$(host pesto --delete "${specs[@]}" "$SOCK" 2>&1)" ]
+	rule_count 0
+	refused remote "${HOST[4]}" 5000
+}
+
+@test "RootlessKit's words: = and a bare IPv6 address" {
+	local spec
+
+	started
+	serve guest -p 2 :: 5000
+	for spec in --tcp-ports=0.0.0.0/5030:5000 --tcp-ports=::/5031:5001 \
+		    --tcp-ports=127.0.0.1/5032:5000 --udp-ports=0.0.0.0/5030:5000; do
+		[ -z "$(host pesto -A "$spec" "$SOCK" 2>&1)" ]
+	done
+	reached remote "${HOST[4]}" 5030
+	refused remote "${HOST[6]}" 5030
+	reached remote "${HOST[6]}" 5031
+	reached host 127.0.0.1 5032
+	for spec in --udp-ports=0.0.0.0/5030:5000 --tcp-ports=::/5031:5001; do
+		[ -z "$(host pesto -D "$spec" "$SOCK" 2>&1)" ]
+	done
+	refused remote "${HOST[6]}" 5031
+	reached remote "${HOST[4]}" 5030
+	rule_count 2
+}
+
 @test "success is silent, adding what is there succeeds" {
 	started
 	[ -z "$(host pesto --add --tcp-ports=5000-5009:6000-6009 "$SOCK" 2>&1)" ]
