@@ -54,7 +54,7 @@ struct conf_net {		/* one address family */
 	bool copy_addrs, copy_routes;	/* --config-net: from the template */
 };
 
-/* Ports forwarded. spec: cli.md 3.3; dataplane.md 3.5 */
+/* Ports forwarded */
 #define RULE_DUAL	1	/* listen on any address of both families */
 #define RULE_WEAK	2	/* tolerate ports that cannot be bound */
 #define RULE_AUTO	4	/* bind only what the other side listens on */
@@ -107,6 +107,7 @@ struct conf {
 	char tap_name[IFNAMSIZ];
 	bool config_net;
 	char socket_path[108];	/* VM modes: "" until chosen by probing */
+	char control_path[108];	/* "": no control socket */
 	int guest_fd;		/* -F, or -1 */
 	bool one_off;
 	char pcap_path[PATH_MAX];

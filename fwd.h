@@ -29,20 +29,20 @@ enum fwd_verdict {
 /* All take side 0 complete, and fill side 1 complete except what only the
  * kernel can choose (our address or port left unspecified or zero). */
 
-/* spec/dataplane 3.2. tgt->pif is always PIF_HOST. */
+/* tgt->pif is always PIF_HOST. */
 enum fwd_verdict fwd_from_tap(const struct fwd_env *env, uint8_t proto,
 			      const struct side *ini, struct side *tgt);
-/* 3.3: ini->pif is PIF_HOST, @rule matched. tgt->pif: PIF_TAP or PIF_SPLICE.
+/* ini->pif is PIF_HOST, @rule matched. tgt->pif: PIF_TAP or PIF_SPLICE.
  * For PIF_TAP tgt->ours is the source the guest is shown, tgt->theirs the
  * guest. */
 enum fwd_verdict fwd_from_host(const struct fwd_env *env, uint8_t proto,
 			       const struct fwd_rule *rule,
 			       const struct side *ini, struct side *tgt);
-/* 3.4: from a listener in the namespace. */
+/* From a listener in the namespace. */
 enum fwd_verdict fwd_from_splice(const struct fwd_env *env, uint8_t proto,
 				 const struct fwd_rule *rule,
 				 const struct side *ini, struct side *tgt);
-/* 3.3 a-c: a host-side address as the guest knows it; false: cannot be shown.
+/* A host-side address as the guest knows it; false: cannot be shown.
  * For ICMP errors and neighbours. */
 bool fwd_host_to_guest(const struct fwd_env *env, const struct addr *host,
 		       struct addr *guest);
@@ -63,8 +63,9 @@ void fwd_guest_seen(const struct addr *src);
 /* Redirected DNS goes there from now on. */
 void fwd_set_resolver(enum fam fam, const struct addr *host);
 
-/* cli.md 3: "-t" and friends. Appends the rules @spec stands for to @t.
- * False: @errbuf says what is wrong, naming the offending part. */
+/* "-t" and friends, as pasta(1) has them under PORT FORWARDING. Appends the
+ * rules @spec stands for to @t. False: @errbuf says what is wrong, naming the
+ * offending part. */
 struct fwd_spec_ctx {
 	const struct conf *c;	/* families, protocols, ephemeral range */
 	uint8_t proto;
@@ -82,7 +83,7 @@ bool fwd_rule_add(struct fwd_table *t, const struct fwd_spec_ctx *ctx,
  * and whether they are equal in all that is ever told of them. */
 bool fwd_rule_same_place(const struct fwd_rule *a, const struct fwd_rule *b);
 bool fwd_rule_eq(const struct fwd_rule *a, const struct fwd_rule *b);
-/* cli.md 8.6. Returns @buf. */
+/* As the summary and pesto(1) show it. Returns @buf. */
 const char *fwd_rule_str(const struct fwd_rule *r, char *buf, size_t len);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
-/* control_wire.h - bytes of the control protocol, version 2 (cli.md 8)
+/* control_wire.h - bytes of the control protocol, version 2
  *
  *	server				client
  *	greeting

@@ -273,6 +273,8 @@ static void derive_process(struct conf *c, const struct request *req)
 		{ c->hostname, sizeof(c->hostname), req->hostname },
 		{ c->fqdn, sizeof(c->fqdn), req->fqdn },
 		{ c->socket_path, sizeof(c->socket_path), req->socket_path },
+		{ c->control_path, sizeof(c->control_path),
+		  req->control_path },
 		{ c->pcap_path, sizeof(c->pcap_path), req->pcap },
 	};
 

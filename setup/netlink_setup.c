@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* netlink_setup.c - orders to the kernel: loopback, and our interface
  *
- * Configures what cli.md 2.10 asks for, with addresses and routes copied from
+ * Configures what conf asks for, with addresses and routes copied from
  * the template on the host, or as given. Runs in the agent, once.
  *
  * Requests go out in batches, many messages to one sendmsg(). Only the last

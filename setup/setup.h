@@ -162,7 +162,7 @@ void conf_warn(const struct conf *c, const struct request *req);
 bool netlink_template(struct host *h, enum fam fam, unsigned want_ifindex,
 		      char err[ERR_MAX]);
 int netlink_open(void);			/* in the caller's namespace */
-/* netlink_setup.c: cli.md 2.10, inside the namespace: lo up; tap (when
+/* netlink_setup.c: inside the namespace: lo up; tap (when
  * @tap_ifindex) MAC, MTU, up, addresses and routes as @c says. @host_fd: a
  * netlink socket opened on the host, for what is copied. Updates
  * c->net[].enabled where the kernel lacks a family. *tap_mac reports what the

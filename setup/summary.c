@@ -117,6 +117,8 @@ static void say_socket(const struct conf *c)
 
 void conf_summary(const struct conf *c)
 {
+	if (*c->control_path)
+		info("Control socket: %s", c->control_path);
 	say_interfaces(c);
 	for (enum fam fam = FAM4; fam < FAM_COUNT; fam++)
 		if (c->net[fam].enabled && !c->splice_only)

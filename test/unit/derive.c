@@ -552,9 +552,10 @@ TEST(values_are_taken_over_unchanged)
 {
 	struct host h = online();
 
-	derived(&h, "passt -s /tmp/s -1 -p f.pcap -H box --fqdn box.example "
+	derived(&h, "passt -s /tmp/s -1 -c /tmp/c -p f.pcap -H box --fqdn box.example "
 		    "-M 52:54:00:12:34:56 -m 1500 -f --stats 3");
 	STREQ(c.socket_path, "/tmp/s");
+	STREQ(c.control_path, "/tmp/c");
 	STREQ(c.pcap_path, "f.pcap");
 	STREQ(c.hostname, "box");
 	STREQ(c.fqdn, "box.example");

@@ -142,7 +142,7 @@ static void agree(const struct outcome *want, enum fwd_verdict v,
 	       want->tgt.pif);
 }
 
-/* --- 3.2: from the link --- */
+/* --- from the link --- */
 
 static struct outcome oracle_tap(enum fam fam, uint8_t proto,
 				 const struct side *ini)
@@ -290,7 +290,7 @@ TEST(a_setting_of_the_other_family_changes_nothing)
 	OK(fwd_from_tap(&env, IPPROTO_UDP, &ini, &tgt) == FWD_REFUSED);
 }
 
-/* --- 3.3: from the host --- */
+/* --- from the host --- */
 
 static struct outcome oracle_host(enum fam fam, uint8_t proto,
 				  const struct fwd_rule *r,
@@ -509,7 +509,7 @@ TEST(a_range_may_be_shifted_either_way_to_the_last_port)
 	EQ(tgt.their_port, 1000);
 }
 
-/* --- 3.4: from the namespace --- */
+/* --- from the namespace --- */
 
 static void splice_all(enum fam fam)
 {

@@ -380,7 +380,7 @@ TEST(what_a_full_disk_did_not_take_is_counted_and_told)
 	EQ(in_child(disk_full), 0);
 }
 
-/* --- rotation, spec: cli.md 6.3 --- */
+/* --- rotation --- */
 
 static double stamp_of(const char *line)
 {
@@ -742,7 +742,7 @@ TEST(rotation_needs_no_file_names)
 	EQ(in_child(rotate_without_names), 0);
 }
 
-/* --- rate limit, spec: dataplane.md 2.3 --- */
+/* --- rate limit --- */
 
 static void shout(unsigned times, const char *what)
 {

@@ -159,7 +159,9 @@ TEST(splicing_only_has_no_addresses_to_tell_of)
 {
 	struct host h = host();
 
-	STREQ(summary(&h, "pasta --splice-only -t 80 -u none -T none -U none"),
+	STREQ(summary(&h, "pasta --splice-only -c /tmp/control -t 80 -u none "
+			  "-T none -U none"),
+	      "Control socket: /tmp/control\n"
 	      "Inbound (HOST):\n"
 	      "    TCP [*]:80  =>  80 \n");
 }
