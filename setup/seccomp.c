@@ -170,7 +170,6 @@ static const struct row {
 			  F_DUPFD_CLOEXEC } } } },
 #endif
 	{ __NR_ioctl, { { 2, 1, { TIOCGPGRP, TIOCSPGRP } } } },
-	{ __NR_kill, { { 1, 1, { 0 } } } },	/* whether there is somebody */
 	{ __NR_madvise, { { 1, 2, { MADV_DONTNEED } } } },
 	{ __NR_fallocate, { { 1, 1, { FALLOC_FL_COLLAPSE_RANGE } } } },
 	{ __NR_openat, {

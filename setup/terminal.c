@@ -23,14 +23,13 @@
 #include "setup/setup.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <termios.h>
 #include <unistd.h>
 
 #include "util.h"
 
-SYSCALLS(command: ioctl, kill);	/* TIOCGPGRP, TIOCSPGRP; signal 0 */
+SYSCALLS(command: ioctl);	/* TIOCGPGRP, TIOCSPGRP */
 
 static int tty_fd = -1;		/* one of stdio; -1: we are not in foreground */
 static pid_t our_group;
@@ -77,11 +76,13 @@ void terminal_give(char **command)
 	tcsetpgrp(tty_fd, getpid());
 }
 
+/* Whether there is such a group the terminal knows itself: it is asked to give
+ * the foreground to the one that has it. */
 void terminal_take_back(void)
 {
 	pid_t group = tty_fd < 0 ? -1 : tcgetpgrp(tty_fd);
 
-	if (group > 0 && group != our_group && kill(-group, 0) &&
+	if (group > 0 && group != our_group && tcsetpgrp(tty_fd, group) &&
 	    errno == ESRCH)
 		tcsetpgrp(tty_fd, our_group);
 }
