@@ -528,7 +528,10 @@ static const struct step {
 	/* Not before stderr is what it will be */
 	{ SANDBOX_RUNNING, EVERYBODY, WELCOME, "limits",
 	  limits_lower, 0 },
-	{ SANDBOX_RUNNING, EVERYBODY, REQUIRED, "system call filter",
+	{ SANDBOX_RUNNING, AGENT | READER, REQUIRED, "system call filter",
+	  calls_keep, 0 },
+	/* Our caller has been told that all is well. */
+	{ SANDBOX_RUNNING, DAEMON, WELCOME, "system call filter",
 	  calls_keep, 0 },
 };
 
@@ -546,9 +549,12 @@ static void step_denied(const struct step *s, int rc)
 		 len ? ", " : "", s->what, strerror(-rc));
 }
 
-static void stage_take(enum sandbox_stage stage, unsigned who,
+/* Whether something welcome was denied. */
+static bool stage_take(enum sandbox_stage stage, unsigned who,
 		       const struct request *req)
 {
+	bool denied = false;
+
 	for (unsigned i = 0; i < ARRAY_SIZE(steps); i++) {
 		const struct step *s = &steps[i];
 		const struct task task = { req, who, s->keep };
@@ -562,11 +568,17 @@ static void stage_take(enum sandbox_stage stage, unsigned who,
 		if (s->must == REQUIRED)
 			die("Sandbox: %s: %s", s->what, strerror(-rc));
 		step_denied(s, rc);
+		denied = true;
 	}
+	return denied;
 }
 
-static void report(void)
+static void report(enum sandbox_stage stage, bool denied)
 {
+	if (stage == SANDBOX_RUNNING && denied)
+		err("Sandbox: running without: %s", missing);
+	if (stage != SANDBOX_FINAL)
+		return;
 	if (*missing)
 		info("Sandbox: closed, but without: %s", missing);
 	else
@@ -575,9 +587,8 @@ static void report(void)
 
 void sandbox_take(enum sandbox_stage stage, const struct request *req)
 {
-	stage_take(stage, req->mode == MODE_PASTA ? PASTA : PASST, req);
-	if (stage == SANDBOX_FINAL)
-		report();
+	report(stage, stage_take(stage, req->mode == MODE_PASTA ? PASTA : PASST,
+				 req));
 }
 
 void sandbox_agent(const struct request *req)
