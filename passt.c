@@ -165,7 +165,7 @@ static void start_conf(struct conf *c, const struct request *req)
 	char why[ERR_MAX];
 	int rc;
 
-	if (loop_init() || process_signals_watch())
+	if (loop_init())
 		die("Couldn't set up the event loop: %s", strerror(errno));
 	if (!host_snapshot(&host, req, why) || !derive_conf(c, req, &host, why))
 		die("%s", why);
@@ -283,6 +283,9 @@ int main(int argc, char **argv)
 		start_pasta(&ns, c, &req);
 	else
 		start_vm(c, &req, listen_fd);
+	rc = process_signals_watch();
+	if (rc)
+		die("Couldn't watch signals: %s", strerror(-rc));
 
 	conf_warn(c, &req);
 	if (!process_spawns(&req) || req.level >= LOG_LVL_DEBUG)

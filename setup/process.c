@@ -2,17 +2,21 @@
 /* process.c - how our caller sees us: start, signals, PID file, end
  *
  * In background mode the fork comes first, and everything is set up by the
- * child, which still has the caller's stderr:
+ * child, which still has the caller's stderr. Halfway, when it may, it goes on
+ * as the first process of a PID namespace, which takes another fork:
  *
- *	caller    parent                         child
- *	  |-------> fork ---------------------->   set up, sandbox
- *	  |          waits                         setsid, stdio to /dev/null
- *	  |          writes PID file   <-- 'r' --  ready
- *	  | <- 0 --- exits             -- 'g' -->  go: the loop
+ *	caller    parent               child                daemon
+ *	  |-------> fork -------------> begins to set up
+ *	  |          waits              fork ------------->  goes on; sandbox
+ *	  |            :                waits                setsid, no stdio
+ *	  |          writes PID file  <-- its number -----  ready
+ *	  |            :              -- 'g' ------------->  go: the loop
+ *	  |          ends its side --> exits
+ *	  | <- 0 --- exits
  *
- * Whichever of the two fails, the other sees the end of the socket pair and
- * gives up, or is made to: there is no half-started daemon, no file without a
- * process.
+ * Whichever of them fails, the others see the end of the socket pair and give
+ * up, or are made to: there is no half-started daemon, no file without a
+ * process. The child ends as the daemon did, for the parent to know how.
  *
  * Signals that end us in an orderly way are blocked from the start and read
  * from a descriptor. No handler ever runs. SIGINT and SIGHUP keep what our
@@ -26,10 +30,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/signalfd.h>
@@ -59,7 +65,10 @@ static struct {			/* what our caller wants us to get if it dies */
 static struct {			/* in background mode */
 	pid_t self;
 	pid_t child;		/* 0: reaped */
-} parent;
+	int fd;			/* -1: there was no child */
+} parent = { .fd = -1 };
+static pid_t *daemon_number;	/* if it is not the child: all of them see it */
+static pid_t own_number;	/* as our caller's namespace has it */
 
 /* What they are set to while we run, and what our caller had chosen. */
 static struct {
@@ -190,7 +199,7 @@ void process_signals_restore(void)
 	sigprocmask(SIG_SETMASK, &mask_inherited, NULL);
 }
 
-/* Not before background_start(): a signal descriptor in an epoll set reports
+/* Not before background_pidns(): a signal descriptor in an epoll set reports
  * the signals of the process that put it there. */
 int process_signals_watch(void)
 {
@@ -242,15 +251,21 @@ bool process_spawns(const struct request *req)
 	return req->mode == MODE_PASTA && !req->pid && !req->netns;
 }
 
-/* Runs at exit(), which in the parent means that start-up failed. */
+/* Runs at exit(), which in the parent means that start-up failed. Root may not
+ * be allowed to kill who is somebody else by now: they see their socket end. */
 static void parent_clean_up(void)
 {
 	if (parent.self != getpid())
 		return;
+	if (parent.fd >= 0)
+		shutdown(parent.fd, SHUT_RDWR);
 	if (parent.child) {
 		kill(parent.child, SIGKILL);
 		waitpid(parent.child, NULL, 0);
 	}
+	/* It ends with the child, and is ours to wait for if that did not. */
+	if (*daemon_number)
+		waitpid(*daemon_number, NULL, 0);
 	leftover_remove();
 }
 
@@ -280,21 +295,35 @@ static _Noreturn void parent_wait(int fd)
 		{ .fd = fd, .events = POLLIN },
 		{ .fd = signal_fd, .events = POLLIN },
 	};
-	char ready;
+	pid_t daemon;
 	int rc;
 
 	while (poll(pfd, ARRAY_SIZE(pfd), -1) < 0 && errno == EINTR)
 		;
 	if (pfd[1].revents)
 		exit(EXIT_SUCCESS);
-	rc = read_exact(fd, &ready, 1);
+	rc = read_exact(fd, &daemon, sizeof(daemon));
 	if (rc)
 		parent_give_up(rc);
-	pid_file_write(parent.child);
+	pid_file_write(daemon);
 	rc = write_exact(fd, "g", 1);
 	if (rc)
 		parent_give_up(rc);
+	if (daemon != parent.child) {
+		shutdown(fd, SHUT_WR);
+		waitpid(parent.child, NULL, 0);
+	}
 	_exit(EXIT_SUCCESS);
+}
+
+static pid_t *shared_number(void)
+{
+	void *p = mmap(NULL, sizeof(pid_t), PROT_READ | PROT_WRITE,
+		       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		die("Couldn't map memory: %s", strerror(errno));
+	return p;
 }
 
 void background_start(const struct request *req)
@@ -305,6 +334,7 @@ void background_start(const struct request *req)
 
 	leftover_init(!foreground);
 	if (!foreground) {
+		daemon_number = shared_number();
 		parent.self = getpid();
 		atexit(parent_clean_up);
 	}
@@ -317,15 +347,111 @@ void background_start(const struct request *req)
 
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair))
 		die("Couldn't create socket pair: %s", strerror(errno));
+	prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0);
 	child = process_fork();
 	if (child) {
 		close_keep_errno(&pair[1]);
 		parent.child = child;
+		parent.fd = pair[0];
 		parent_wait(pair[0]);
 	}
+	/* A number that may be ours as well, in a namespace. */
+	parent.self = 0;
 	close_keep_errno(&pair[0]);
 	close_keep_errno(&pid_file.fd);
 	parent_fd = pair[1];
+	own_number = getpid();
+}
+
+/* 0: @daemon has ended, and how; -EPIPE: the parent needs us no more. */
+static int child_wait(pid_t daemon, int *status)
+{
+	struct pollfd pfd[] = {
+		{ .fd = parent_fd, .events = POLLRDHUP },
+		{ .events = POLLIN },
+	};
+	struct signalfd_siginfo si;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGCHLD);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	pfd[1].fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (pfd[1].fd < 0)
+		die("Couldn't watch child processes: %s", strerror(errno));
+	while (waitpid(daemon, status, WNOHANG) != daemon) {
+		if (poll(pfd, ARRAY_SIZE(pfd), -1) > 0 && pfd[0].revents)
+			return -EPIPE;
+		(void)!read(pfd[1].fd, &si, sizeof(si));
+	}
+	return 0;
+}
+
+/* Until the parent has heard that all is well, or is gone: how the daemon ends
+ * is how it ends. */
+static _Noreturn void child_stand_in(pid_t daemon, int fd)
+{
+	const struct rlimit none = { 0, 0 };
+	int status = 0, rc;
+
+	*daemon_number = daemon;
+	rc = write_exact(fd, &daemon, sizeof(daemon));
+	if (rc)
+		die("Couldn't speak with the process in a PID namespace: %s",
+		    strerror(-rc));
+	sandbox_descriptors(fd, parent_fd);
+	if (child_wait(daemon, &status))
+		_exit(EXIT_SUCCESS);
+	if (!WIFSIGNALED(status))
+		_exit(WEXITSTATUS(status));
+	process_signals_restore();
+	signal(WTERMSIG(status), SIG_DFL);
+	setrlimit(RLIMIT_CORE, &none);
+	kill(getpid(), WTERMSIG(status));
+	_exit(EXIT_FAILURE);
+}
+
+/* From here on its end is ours. It may have come before that was said: as the
+ * other end of the pipe. */
+static void daemon_go_on(int fd)
+{
+	struct pollfd gone = { .fd = fd };
+	int rc;
+
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL))
+		die("Couldn't ask for a death signal: %s", strerror(errno));
+	rc = read_exact(fd, &own_number, sizeof(own_number));
+	if (rc == -EPIPE || poll(&gone, 1, 0) > 0)
+		_exit(EXIT_FAILURE);
+	if (rc)
+		die("Couldn't hear which process this is: %s", strerror(-rc));
+}
+
+/* In the foreground our caller expects the process it started to be the daemon,
+ * and that cannot leave the namespace it is in. */
+int background_pidns(void)
+{
+	int fd[2];
+	pid_t daemon;
+
+	if (parent_fd < 0)
+		return 0;
+	if (pipe2(fd, O_CLOEXEC))
+		die("Couldn't create pipe: %s", strerror(errno));
+	if (unshare(CLONE_NEWPID)) {
+		int rc = -errno;
+
+		close_keep_errno(&fd[0]);
+		close_keep_errno(&fd[1]);
+		return rc;
+	}
+	daemon = process_fork();
+	if (daemon)
+		child_stand_in(daemon, fd[1]);
+	close_keep_errno(&fd[1]);
+	daemon_go_on(fd[0]);
+	close_keep_errno(&fd[0]);
+	return 0;
 }
 
 void background_ready(void)
@@ -337,11 +463,13 @@ void background_ready(void)
 		pid_file_write(getpid());
 		return;
 	}
+	if (prctl(PR_SET_PDEATHSIG, 0))
+		die("Couldn't do without a death signal: %s", strerror(errno));
 	setsid();
 	signal(SIGINT, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	process_stdio_drop();
-	if (write_exact(parent_fd, "r", 1))
+	if (write_exact(parent_fd, &own_number, sizeof(own_number)))
 		_exit(EXIT_UNHEARD);
 	rc = read_exact(parent_fd, &go, 1);
 	/* The end, or a reset: it is gone, and has not read what we wrote. */

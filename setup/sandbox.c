@@ -10,7 +10,8 @@
  *		   that were none of our business
  *	identity   root of the host becomes somebody else
  *	namespace  in a user namespace of our own, or the guest's: what making
- *		   and entering the others takes is left
+ *		   and entering the others takes is left; in the background, a
+ *		   PID namespace
  *	files      an empty read-only filesystem, nothing shared with others
  *	final      set-up is complete: no capability in any set, none to be
  *		   gained by execve(2), no path to any file, no debugger
@@ -350,6 +351,13 @@ static int uts_new(const struct task *t)
 	return unshared(CLONE_NEWUTS);
 }
 
+/* Before it has children, and while it has what makes namespaces. */
+static int pid_new(const struct task *t)
+{
+	(void)t;
+	return background_pidns();
+}
+
 /* --- filesystem --- */
 
 /* A place to mount on: replaced by what is mounted there. */
@@ -499,6 +507,8 @@ static const struct step {
 	  caps_keep, CAPS_MOUNT },
 	{ SANDBOX_NAMESPACE, PASTA, REQUIRED, "capabilities",
 	  caps_keep, CAPS_MOUNT | CAPS_NETNS },
+	{ SANDBOX_NAMESPACE, DAEMON, WELCOME, "PID namespace",
+	  pid_new, 0 },
 
 	{ SANDBOX_FILES, DAEMON | AGENT, WELCOME, "IPC namespace",
 	  ipc_new, 0 },

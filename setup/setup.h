@@ -247,6 +247,9 @@ bool process_spawns(const struct request *req);
  * background_ready(), writes the PID file and exits 0; or until our end, and
  * exits 1, leaving no file. Returns in the child. */
 void background_start(const struct request *req);
+/* In background mode, goes on as the first process of a PID namespace. Returns
+ * there, with 0; or here with -errno, if that is not allowed. */
+int background_pidns(void);
 /* Everything works: the caller may go on. Leaves its terminal and stdio. */
 void background_ready(void);
 /* For a command about to be executed: signals as our caller left them. */

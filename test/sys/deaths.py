@@ -7,8 +7,8 @@ not; waits for a random part of the time a start takes; and kills a random one
 of the processes there are by then: starter, daemon, agent, command, the one
 that names the namespace. Everything else ends by itself then, but for
 
-    a daemon in the background which is ready, if its starter was killed: it
-    is told to end
+    a daemon in the background which is ready, if its starter was killed, or
+    the process that stood in for it meanwhile: it is told to end
     a command that was executed already: it outlives pasta, as documented
 
 A start that fails says why. The same seed gives the same rounds; prints how
@@ -60,6 +60,16 @@ def guest():
     p = subprocess.Popen(["unshare", "-rUn", "sleep", "1000"])
     assert until(lambda: name_of(p.pid) == "sleep")
     return p
+
+
+def in_own_namespace(pid):
+    """What becomes the daemon, in the background: it is the first of one."""
+    try:
+        with open(f"/proc/{pid}/status", encoding="ascii") as f:
+            return any(line.startswith("NSpid:") and len(line.split()) > 2
+                       for line in f)
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def pid_in_file():
@@ -131,6 +141,9 @@ class Round:
             self.role = "target"
         else:
             self.role = {"sleep": "command"}.get(name, name)
+        if self.role in DAEMONS[:2] and not self.foreground and \
+                not in_own_namespace(victim):
+            self.role = "starter"
         kill(victim)
 
     def clean(self):

@@ -77,11 +77,18 @@ passt_start() {	# OPTION...
 	daemon_of "$BED/tmp/passt.pid"
 }
 
+# In the background, the first process of a PID namespace: it sees no other.
+alone() {	# PID
+	own_namespaces "$1" pid
+	[ "$(awk '$1 == "NSpid:" { print $NF }' "/proc/$1/status")" = 1 ]
+}
+
 @test "passt in the background has nothing left" {
 	passt_start
 	closed "$DAEMON"
 	no_files "$DAEMON"
 	own_namespaces "$DAEMON" user mnt ipc uts
+	alone "$DAEMON"
 	[ "$(field_of Uid "$DAEMON")" = "$BED_UID" ]
 }
 
@@ -99,10 +106,11 @@ passt_start() {	# OPTION...
 	closed "$DAEMON"
 	no_files "$DAEMON"
 	own_namespaces "$DAEMON" user mnt ipc uts
+	alone "$DAEMON"
 	agent=$(helper pasta-agent)
 	closed "$agent" $LOW_PORTS
 	no_files "$agent"
-	own_namespaces "$agent" user mnt ipc uts net
+	own_namespaces "$agent" user mnt ipc uts net pid
 	[ "$(find "/proc/$agent/fd" -lname 'socket:*' | wc -l)" = 1 ]
 	[ "$(find "/proc/$agent/fd" -mindepth 1 | wc -l)" = 4 ]
 }
@@ -133,6 +141,7 @@ passt_start() {	# OPTION...
 	closed "$DAEMON"
 	no_files "$DAEMON"
 	own_namespaces "$DAEMON" mnt ipc uts
+	alone "$DAEMON"
 	[ "$(field_of Uid "$DAEMON")" = "$BED_UID" ]
 	[ "$(field_of Gid "$DAEMON")" = "$BED_UID" ]
 	closed "$(helper pasta-agent)" $LOW_PORTS
@@ -146,6 +155,7 @@ passt_start() {	# OPTION...
 	daemon_of "$BED/tmp/root.pid"
 	closed "$DAEMON"
 	no_files "$DAEMON"
+	alone "$DAEMON"
 	not has Uid 0 "$DAEMON"
 }
 

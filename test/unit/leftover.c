@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* leftover.c - starts that fail, succeed or are killed, and what stays */
-/* links: setup/leftover setup/process setup/die setup/hint epoll_ctl log timer util */
+/* links: setup/leftover setup/process setup/sandbox setup/seccomp
+ *	  setup/seccomp_debug setup/landlock setup/die setup/hint epoll_ctl log
+ *	  timer util */
 #include "setup/setup.h"
 
 #include <errno.h>

@@ -5,7 +5,7 @@
  * not work any more. The child fails by its exit status and says where.
  */
 /* links: setup/sandbox setup/seccomp setup/seccomp_debug setup/landlock setup/die
- *	  setup/hint log timer util */
+ *	  setup/process setup/leftover setup/hint epoll_ctl log timer util */
 #include "setup/setup.h"
 
 #include <errno.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* links: setup/sandbox setup/seccomp setup/seccomp_debug setup/landlock setup/die
- *	  setup/hint log timer util */
+ *	  setup/process setup/leftover setup/hint epoll_ctl log timer util */
 /* wrap: landlock_close seccomp_close */
 /* sandbox_barred.c - what an attacker would try, and what keeps it from working
  *
