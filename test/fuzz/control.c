@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-or-later */
 /* control.c - any bytes as an update, in pieces of any size
  *
- * The first byte chooses the circumstances, the second how long the pieces are.
+ * The first byte chooses the circumstances, the second how long the pieces are,
+ * of both what is said and what is heard.
  * Tables that are taken have to hold rules which are sane.
  */
 /* links: control/control control/control_wire fwd_spec conf timer log addr buf
@@ -24,7 +25,7 @@
 
 static const uint8_t *left;
 static size_t left_len, piece_len;
-static bool waiting;
+static bool waiting, others, interrupted, silent, unwatched;
 
 int __wrap_accept4(int fd, struct sockaddr *sa, socklen_t *len, int flags);
 ssize_t __wrap_recv(int fd, void *p, size_t len, int flags);
@@ -46,6 +47,11 @@ ssize_t __wrap_recv(int fd, void *p, size_t len, int flags)
 	size_t n = MIN(MIN(len, piece_len), left_len);
 
 	(void)fd, (void)flags;
+	errno = interrupted ? EINTR : EAGAIN;
+	if (interrupted || (silent && !n)) {
+		interrupted = false;
+		return -1;
+	}
 	memcpy(p, left, n);
 	left += n;
 	left_len -= n;
@@ -54,20 +60,25 @@ ssize_t __wrap_recv(int fd, void *p, size_t len, int flags)
 
 ssize_t __wrap_send(int fd, const void *p, size_t len, int flags)
 {
+	static unsigned turn;
+
 	(void)fd, (void)p, (void)flags;
-	return (ssize_t)len;
+	errno = turn & 1 ? EAGAIN : EINTR;
+	if (silent && ++turn % 3)
+		return -1;
+	return (ssize_t)MIN(len, silent ? piece_len : len);
 }
 
 int __wrap_poll(struct pollfd *p, nfds_t cnt, int timeout)
 {
 	(void)p, (void)cnt, (void)timeout;
-	return 0;
+	return others;
 }
 
 int loop_add(int fd, uint32_t events, struct ev ev)
 {
 	(void)fd, (void)events, (void)ev;
-	return 0;
+	return unwatched ? -ENOSPC : 0;
 }
 
 void loop_del(int fd)
@@ -120,12 +131,19 @@ FUZZ(data, size)
 	conf_writable.net[FAM4].enabled = data[0] & 2;
 	conf_writable.net[FAM6].enabled = data[0] & 4;
 	conf_writable.no_udp = data[0] & 8;
+	interrupted = data[0] & 16;
+	silent = data[0] & 32;
+	others = data[0] & 64;
+	unwatched = data[0] & 128;
 	piece_len = data[1] + 1u;
 	left = data + 2;
 	left_len = size - 2;
 	waiting = true;
 	control_start(999999);
 	control_handle((struct ev) { .kind = EV_CONTROL }, EPOLLIN);
+	for (unsigned i = 0; i < 8 && silent; i++)
+		control_handle((struct ev) { .kind = EV_CONTROL }, EPOLLIN);
+	others = true;
 	control_expire();
 	assert(!waiting);
 }

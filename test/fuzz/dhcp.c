@@ -45,9 +45,10 @@ static void configure(uint8_t how)
 	c->advertise_dns = c->advertise_search = how & 8;
 	net->dns[0] = net->gw;
 	net->dns_cnt = how & 16 ? 1 : 0;
-	c->search_cnt = how & 32 ? 2 : 0;
+	c->search_cnt = how & 32 ? 3 : 0;
 	strcpy(c->search[0], "a.lab.example");
 	strcpy(c->search[1], "b.lab.example.");
+	strcpy(c->search[2], "c.b.lab.example");
 	if (how & 64)
 		memset(c->hostname, 'h', 60);
 	for (int i = 0; how & 128 && i < 251; i++)

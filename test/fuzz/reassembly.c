@@ -4,8 +4,9 @@
 /* reassembly.c - fragments in any order, of any size, at any time
  *
  * Five bytes of input are one fragment: flags (family, identification, more to
- * follow, time passing), offset, length. What byte of which datagram goes where
- * is known: so whatever comes out whole must consist of the right ones, end
+ * follow, time passing), offset, with more of the identification and whether
+ * there is another header in its low bits, length. What byte of which datagram
+ * goes where is known: so whatever comes out whole must consist of the right ones, end
  * where a last fragment had ended, and never be a fragment.
  */
 #include <stdlib.h>
@@ -20,9 +21,11 @@
 
 #define PROTO		200	/* no header to be judged */
 #define PRIME		251
+#define IDS		64		/* more than are kept, in two families */
+#define DEST_OPTIONS	60
 
 static struct raw r;
-static bool ends[FAM_COUNT][16][65536];
+static bool ends[FAM_COUNT][IDS][65536];
 static bool *end_set[4096];	/* to be cleared before the next input */
 static unsigned end_cnt;
 
@@ -40,7 +43,7 @@ static void end_note(bool *end)
 
 static uint8_t content(unsigned fam, unsigned id, size_t off)
 {
-	return (uint8_t)(off % PRIME + id * 16 + fam * 5);
+	return (uint8_t)(off % PRIME + (id * 2 + fam) * 37);
 }
 
 /* What the guest is told is about a first fragment, and that is as it was. */
@@ -68,13 +71,20 @@ static void check_whole(const struct packet *w, unsigned fam, unsigned id)
 		check(got[i] == content(fam, id, i));
 }
 
+/* IPv6: behind another header, if @chain. */
 static void fragment(unsigned fam, unsigned id, size_t off, size_t len,
-		     bool more)
+		     bool more, bool chain)
 {
-	uint8_t next = fam == FAM4 ? PROTO : IPPROTO_FRAGMENT;
+	static const uint8_t options[] = { IPPROTO_FRAGMENT, 0, 1, 4 };
+	uint8_t next = fam == FAM4 ? PROTO :
+		       chain ? DEST_OPTIONS : IPPROTO_FRAGMENT;
 
 	raw_ip(&r, fam, raw_src(fam), raw_dst(fam), next,
-	       len + (fam == FAM4 ? 0 : 8));
+	       len + (fam == FAM4 ? 0 : chain ? 16 : 8));
+	if (fam == FAM6 && chain) {
+		raw_add(&r, options, sizeof(options));
+		raw_be32(&r, 0);
+	}
 	if (fam == FAM4) {
 		put_be16(r.b + 18, (uint16_t)id);
 		put_be16(r.b + 20, (uint16_t)(off / 8 | (more ? 0x2000 : 0)));
@@ -100,8 +110,9 @@ FUZZ(data, size)
 
 	while (rd_more(&in) && end_cnt < ARRAY_SIZE(end_set)) {
 		uint8_t flags = rd_u8(&in);
-		size_t off = rd_be16(&in) & 0xfff8, len = rd_be16(&in);
-		unsigned fam = flags & 1, id = flags >> 4;
+		unsigned place = rd_be16(&in);
+		size_t off = place & 0xfff8, len = rd_be16(&in);
+		unsigned fam = flags & 1, id = flags >> 4 | (place & 3) << 4;
 		bool more = flags & 2;
 		struct iovec iov = { r.b, 0 };
 		struct packet p, whole;
@@ -114,7 +125,7 @@ FUZZ(data, size)
 			timer_run(reassembly_expire);
 		}
 		len %= flags & 4 ? 65000 : 64;
-		fragment(fam, id, off, len, more);
+		fragment(fam, id, off, len, more, place & 4);
 		if (!more && off + len <= 65535)
 			end_note(&ends[fam][id][off + len]);
 		iov.iov_len = r.len;

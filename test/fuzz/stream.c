@@ -80,7 +80,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (!size || size > 100000)
 		return 0;
-	piece = data[0] + 1u;
+	piece = (data[0] + 1u) * (data[0] & 1 ? 64 : 1);
 	data++;
 	size--;
 	got_cnt = got_bytes = want_cnt = want_bytes = 0;
