@@ -161,6 +161,12 @@ check: lint check-unit check-guest	## all that runs in seconds, without root
 check-kernel:	## what we rely on the kernel for, one program a fact
 	@test/kernel/run
 
+# With the filter that tells the name of what it forbids.
+DEBUG_UNIT := $(addprefix build/debug/test/unit/,seccomp sandbox sandbox_barred)
+check-debug:	## sandbox tests, of a build with SECCOMP_DEBUG=1
+	@$(MAKE) SECCOMP_DEBUG=1 O=build/debug UNIT='$(DEBUG_UNIT)' check-unit all
+	@PASST_DIR='$(abspath build/debug)' test/sys/run sandbox
+
 check-cross:	## unit tests on other machines, T=aarch64, i686, s390x
 	@test/cross $(T)
 

@@ -38,6 +38,9 @@ no_files() {	# PID
 	[ -z "$(ls -A "/proc/$1/root/")" ]
 	[ "$(stat -fc %T "/proc/$1/root/")" = tmpfs ]
 	not touch "/proc/$1/root/x" 2>/dev/null
+	# One mount, and no way to make use of it.
+	[ "$(awk '{ print $5, $6 }' "/proc/$1/mountinfo")" = \
+	  "/ ro,nosuid,nodev,noexec,relatime" ]
 }
 
 # Not those of the host.
@@ -213,6 +216,20 @@ closed_but_bounds() {
 	tracked_kill
 	passt_start -l "$BED/tmp/limits.log"
 	not grep -q '^Max file size *0 *0' "/proc/$DAEMON/limits"
+}
+
+# Its filter would let it see nothing of what it looks at: the others are there.
+@test "it runs under valgrind, at debug level" {
+	command -v valgrind || skip "no valgrind"
+	start host valgrind -q --error-exitcode=9 --log-file="$BED/tmp/vg.log" \
+		"$(command -v passt)" -f -d -P "$BED/tmp/vg.pid" \
+		-s "$BED/tmp/vg.sock" 2>"$BED/tmp/vg.err"
+	eventually [ -s "$BED/tmp/vg.pid" ]
+	eventually grep 'Sandbox: closed' "$BED/tmp/vg.err"
+	kill -TERM "$(cat "$BED/tmp/vg.pid")"
+	wait "$STARTED"
+	cat "$BED/tmp/vg.log"
+	not grep -E 'Invalid|uninitialised' "$BED/tmp/vg.log"
 }
 
 @test "at debug level it says when nothing is missing" {

@@ -134,8 +134,9 @@ TEST(an_ordinary_user_ends_without_capabilities_and_files)
 
 static void identity_is_nobodys(void)
 {
-	gid_t groups[32];
+	gid_t groups[32] = { 1, 2, 3 };
 
+	OK(!setgroups(3, groups));
 	whole_sandbox();
 	OK(getuid() && geteuid() && getgid() && getegid());
 	EQ(getgroups(ARRAY_SIZE(groups), groups), 0);
@@ -225,11 +226,29 @@ TEST(of_inherited_descriptors_stdio_and_the_named_one_stay)
 	OK(in_child(initial_only, 0));
 }
 
+/* As of somebody who is root in a container, say, and gives all of it on. */
+static void inherit_capabilities(void)
+{
+	struct __user_cap_header_struct h = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct d[2] = { 0 };
+
+	OK(!syscall(SYS_capget, &h, d));
+	for (unsigned i = 0; i < ARRAY_SIZE(d); i++)
+		d[i].inheritable = d[i].permitted;
+	OK(!syscall(SYS_capset, &h, d));
+	OK(!prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, CAP_NET_BIND_SERVICE,
+		  0, 0));
+	OK(status_value("CapInh:") && status_value("CapAmb:"));
+}
+
 static void initial_capabilities(void)
 {
 	const unsigned long long no_use = 1ull << CAP_SYS_MODULE |
 		1ull << CAP_SYS_RAWIO | 1ull << CAP_CHOWN | 1ull << CAP_KILL;
 
+	inherit_capabilities();
 	start(status_fd);
 	EQ(status_value("CapPrm:") & no_use, 0);
 	EQ(status_value("CapEff:") & no_use, 0);

@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/landlock.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <signal.h>
 #include <stddef.h>
@@ -32,6 +33,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "log.h"
 #include "test/unit/test.h"
 #include "util.h"
 
@@ -516,6 +518,9 @@ TEST(the_agent_ends_at_each_attempt)
 		SKIP("a tool's build, or no user namespaces");
 	level("agent", as_agent,
 	      FILTER | ROOT | landlock_bars() | ALWAYS);
+	/* In a user namespace like this one. */
+	level("agent, no filter", as_agent,
+	      ROOT | USERNS | landlock_bars() | ALWAYS);
 }
 
 /* But for opening a file with exactly its flags, which is what it is for. */
@@ -524,6 +529,7 @@ TEST(the_reader_ends_at_each_attempt)
 	if (for_tools() || !works(make_userns))
 		SKIP("a tool's build, or no user namespaces");
 	level("reader", as_reader, FILTER | ROOT | USERNS | ALWAYS);
+	level("reader, no filter", as_reader, ROOT | USERNS | ALWAYS);
 }
 
 TEST(root_with_runas_is_barred_like_a_user)
@@ -543,6 +549,47 @@ TEST(in_a_chroot_what_can_be_done_is_done)
 	if (geteuid() || for_tools())
 		SKIP("not root, or a tool's build");
 	level("chroot, all", as_root_in_chroot, bars | FILTER);
+}
+
+/* What one that was ended by its filter has said. */
+static size_t last_words(char *text, size_t size)
+{
+	const struct log_config cfg = {
+		.ident = "debug", .level = LOG_LVL_ERR, .to_stderr = true,
+	};
+	int fd[2], status;
+	ssize_t n = 0;
+	pid_t pid;
+
+	OK(!pipe(fd));
+	in_place = FILTER | ALWAYS;
+	pid = fork();
+	if (!pid) {
+		dup2(fd[1], STDERR_FILENO);
+		log_start(&cfg, "");
+		as_user();
+		executable_memory();
+		_exit(0);
+	}
+	close_keep_errno(&fd[1]);
+	OK(waitpid(pid, &status, 0) == pid && status);
+	n = read(fd[0], text, size - 1);
+	close_keep_errno(&fd[0]);
+	text[MAX(n, 0)] = '\0';
+	return (size_t)MAX(n, 0);
+}
+
+TEST(a_build_for_debugging_names_the_call)
+{
+	char text[4096];
+
+	if (for_tools())
+		SKIP("this build allows a tool's system calls");
+	last_words(text, sizeof(text));
+	if (seccomp_verdict() == SECCOMP_RET_KILL_PROCESS)
+		OK(!strstr(text, "mmap"));
+	else
+		OK(strstr(text, "system call mmap"));
 }
 
 TEST(nothing_is_left_behind)

@@ -247,6 +247,37 @@ TEST(arguments_are_looked_at_where_the_number_says_too_little)
 	}
 }
 
+/* Whatever the type and protocol, good ones included. */
+TEST(no_socket_is_of_another_family_than_ip)
+{
+	static const uint64_t types[] = {
+		SOCK_STREAM | FLAGS, SOCK_DGRAM | FLAGS, SOCK_RAW | FLAGS,
+		SOCK_SEQPACKET | FLAGS,
+	}, protos[] = {
+		0, IPPROTO_TCP, IPPROTO_UDP, IPPROTO_ICMP, IPPROTO_ICMPV6,
+	};
+
+	if (for_tools())
+		SKIP("this build allows a tool's system calls");
+	for (unsigned i = 0; i < ARRAY_SIZE(lists); i++) {
+		unsigned good = 0;
+
+		build(lists[i].who);
+		for (uint64_t n = 0; n < 64 * 4 * 5; n++) {
+			uint64_t args[3] = { n % 64, types[n / 64 % 4],
+					     protos[n / 256] };
+
+			if (!allowed(SYS_socket, args))
+				continue;
+			good++;
+			OK(args[0] == AF_INET || args[0] == AF_INET6);
+			OK(n / 64 % 4 < 2 && args[2]);
+		}
+		/* Two families: TCP, and three in datagrams. */
+		EQ(good, lists[i].who == READER ? 0 : 2 * 4);
+	}
+}
+
 TEST(only_the_reader_opens_files_and_only_for_reading)
 {
 	static const int access[] = { O_RDONLY, O_WRONLY, O_RDWR };
