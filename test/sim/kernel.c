@@ -1266,6 +1266,10 @@ int __wrap_fcntl(int fd, int cmd, ...)
 	return (int)p->size;
 }
 
+/* glibc's name, where offsets in files have 64 bits. */
+int __wrap_fcntl64(int fd, int cmd, ...)
+	__attribute__((alias("__wrap_fcntl")));
+
 static void pipe_put(struct kpipe *p, const uint8_t *data, size_t len)
 {
 	for (size_t i = 0; i < len; i++)
