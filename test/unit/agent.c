@@ -194,37 +194,68 @@ TEST(a_refill_under_way_does_not_disturb_a_request)
 }
 
 /* What a query looks like is the business of agent.c, except its length. */
+struct query { uint32_t seq, count; struct sock_req req; };
+
+static void spoil_seq(struct query *q) { q->seq = 0; }
+static void spoil_none(struct query *q) { q->count = 0; }
+static void spoil_many(struct query *q) { q->count = AGENT_BATCH + 1; }
+static void spoil_kind(struct query *q) { q->req.kind = SOCK_KIND_COUNT; }
+static void spoil_fam(struct query *q) { q->req.fam = FAM_COUNT; }
+
+static void spoil_ifname(struct query *q)
+{
+	memset(q->req.ifname, 'x', sizeof(q->req.ifname));
+}
+
+static void spoil_all(struct query *q)
+{
+	memset(q, 0xff, sizeof(*q));
+}
+
+#define SPOIL_BOOL(member)						\
+	static void spoil_##member(struct query *q)			\
+	{								\
+		((uint8_t *)&q->req)[offsetof(struct sock_req, member)] = 2; \
+	}
+SPOIL_BOOL(dual)
+SPOIL_BOOL(bind)
+SPOIL_BOOL(freebind)
+SPOIL_BOOL(share)
+
+static void (*const spoil[])(struct query *q) = {
+	spoil_seq, spoil_none, spoil_many, spoil_kind, spoil_fam, spoil_ifname,
+	spoil_all, spoil_dual, spoil_bind, spoil_freebind, spoil_share,
+};
+
+/* Each is a good one but for one thing. */
 TEST(nonsense_is_ignored_and_the_agent_goes_on)
 {
-	struct sock_req req = { .kind = SOCK_KIND_UDP_LISTEN };
-	struct { uint32_t seq, count; struct sock_req req; } q;
+	const struct query good = {
+		.seq = 1000, .count = 1,
+		.req = { .kind = SOCK_KIND_UDP_LISTEN, .fam = FAM4 },
+	};
+	struct query q = good;
+	uint32_t answer[3];
 	int fd;
 
 	agent_start();
 	EQ(send(ours, "x", 1, 0), 1);
-	memset(&q, 0xff, sizeof(q));
+	for (unsigned i = 0; i < ARRAY_SIZE(spoil); i++) {
+		q = good;
+		spoil[i](&q);
+		EQ(send(ours, &q, sizeof(q), 0), sizeof(q));
+	}
+	/* Those before would be answered before. */
+	q = good;
+	q.seq = 77;
 	EQ(send(ours, &q, sizeof(q), 0), sizeof(q));
-	q.count = 1;
-	EQ(send(ours, &q, sizeof(q), 0), sizeof(q));
-	memset(&q.req, 0, sizeof(q.req));
-	q.count = 0;
-	EQ(send(ours, &q, sizeof(q), 0), sizeof(q));
-	q.count = AGENT_BATCH + 1;
-	EQ(send(ours, &q, sizeof(q), 0), sizeof(q));
-	q.count = 1;
-	q.req.fam = FAM_COUNT;
-	EQ(send(ours, &q, sizeof(q), 0), sizeof(q));
-	q.req.fam = FAM4;
-	memset(q.req.ifname, 'x', sizeof(q.req.ifname));
-	EQ(send(ours, &q, sizeof(q), 0), sizeof(q));
-	memset(q.req.ifname, 0, sizeof(q.req.ifname));
-	((uint8_t *)&q.req)[offsetof(struct sock_req, bind)] = 2;
-	EQ(send(ours, &q, sizeof(q), 0), sizeof(q));
+	EQ(recv(ours, answer, sizeof(answer), 0), sizeof(answer));
+	EQ(answer[0], 77);
+	EQ(answer[2], 1);
 
-	fd = agent_open(&req);
+	fd = agent_open(&good.req);
 	STREQ(words_of(fd), "3 0 0");
 	close(fd);
-	EQ(recv(ours, &q, sizeof(q), MSG_DONTWAIT), -1);	/* no answers */
 	agent_end();
 }
 
