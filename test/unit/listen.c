@@ -171,20 +171,32 @@ static bool opened(uint8_t pif)
 }
 
 /* Ports nobody has: @cnt in a row, below the ephemeral ones. */
+static bool is_free(uint16_t port)
+{
+	static const uint8_t kinds[] = {
+		SOCK_KIND_TCP_LISTEN, SOCK_KIND_UDP_LISTEN,
+	};
+
+	for (size_t i = 0; i < sizeof(kinds); i++) {
+		struct sock_req req = {
+			.kind = kinds[i], .fam = FAM6,
+			.bind = true, .dual = true, .port = port,
+		};
+		int fd = sock_open_here(&req);
+
+		if (fd < 0)
+			return false;
+		close(fd);
+	}
+	return true;
+}
+
 static uint16_t free_ports(unsigned cnt)
 {
 	unsigned base = 20000 + (unsigned)getpid() % 5000;
 
 	for (unsigned run = 0; base < 30000; base++) {
-		struct sock_req req = {
-			.kind = SOCK_KIND_TCP_LISTEN, .fam = FAM6,
-			.bind = true, .dual = true, .port = (uint16_t)base,
-		};
-		int fd = sock_open_here(&req);
-
-		run = fd < 0 ? 0 : run + 1;
-		if (fd >= 0)
-			close(fd);
+		run = is_free((uint16_t)base) ? run + 1 : 0;
 		if (run == cnt)
 			return (uint16_t)(base - cnt + 1);
 	}

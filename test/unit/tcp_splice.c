@@ -383,10 +383,10 @@ static void pass(struct stream *s, uint64_t total)
 {
 	uint64_t end = s->sent + total;
 
-	for (unsigned idle = 0; s->sent < end && idle < 1000; idle++) {
+	for (unsigned idle = 0; s->sent < end && idle < 50; idle++) {
 		if (put(s, (size_t)MIN(end - s->sent, 100000u)))
 			idle = 0;
-		loop_once(&hooks, 0);
+		loop_once(&hooks, idle ? 20 : 0);
 		get(s, MIB);
 	}
 	EQ(s->sent, end);
