@@ -60,6 +60,7 @@ enum watch { WATCH_NONE, WATCH_PROCESS, WATCH_FILE, WATCH_DIRECTORY,
 static enum watch watch;
 static int dir_fd = -1;
 static int event_fd = -1;	/* pidfd, inotify, or signalfd for SIGIO */
+static int watched_fd = -1;	/* the directory, for SIGIO */
 static char base[NAME_MAX + 1];	/* of the path, in dir_fd */
 static struct stat first_seen;
 static bool lasting;		/* it is a file of its own, and not one that
@@ -145,23 +146,33 @@ static bool file_watch(const char *dir)
 	return false;
 }
 
+static bool no_events(void)
+{
+	info("No events from the directory of %s: %s; will look for the "
+	     "network namespace every second", base, strerror(errno));
+	close_keep_errno(&event_fd);
+	close_keep_errno(&watched_fd);
+	return false;
+}
+
 /* The descriptor that is watched stays open, or the watch would end. */
 static bool directory_watch(const char *dir)
 {
-	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	sigset_t set;
 
+	watched_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	sigemptyset(&set);
 	sigaddset(&set, SIGIO);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	event_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (fd >= 0 && event_fd >= 0 && !fcntl(fd, F_NOTIFY, DIR_EVENTS))
-		return true;
-	info("No events from %s: %s; will look for the network namespace "
-	     "every second", dir, strerror(errno));
-	close_keep_errno(&event_fd);
-	close_keep_errno(&fd);
-	return false;
+	return (watched_fd >= 0 && event_fd >= 0) || no_events();
+}
+
+/* The signals are for the process that asks, which may be another one than that
+ * which could open the directory. */
+static bool directory_notify(void)
+{
+	return !fcntl(watched_fd, F_NOTIFY, DIR_EVENTS) || no_events();
 }
 
 int netns_watch_open(const char *path, const struct request *req)
@@ -189,6 +200,10 @@ void netns_watch_start(int fd)
 {
 	int rc;
 
+	if (watch == WATCH_DIRECTORY && !directory_notify()) {
+		watch = WATCH_POLL;
+		fd = -1;
+	}
 	if (watch != WATCH_NONE && watch != WATCH_PROCESS)
 		netns_watch_expire(TIMER_NETNS_WATCH);
 	if (fd < 0)
