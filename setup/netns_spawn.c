@@ -46,7 +46,7 @@
 static void host_name_set(const char *wanted)
 {
 	char ours[HOST_NAME_LEN + 1] = "pasta-";
-	const char *name = wanted ? wanted : ours;
+	const char *name = wanted && *wanted ? wanted : ours;
 
 	/* What does not fit is left out. */
 	gethostname(ours + strlen(ours), HOST_NAME_LEN - strlen(ours));

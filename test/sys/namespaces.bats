@@ -277,6 +277,8 @@ ms_until_gone() {	# PID
 @test "the command's host name, /proc, ping group and file limit are set" {
 	[ "$(host pasta "${NONE[@]}" -- hostname)" = "pasta-$(hostname)" ]
 	[ "$(host pasta "${NONE[@]}" -H other -- hostname)" = other ]
+	[ "$(host pasta "${NONE[@]}" -H other -H '' -- hostname)" = \
+	  "pasta-$(hostname)" ]
 	[ "$(host pasta "${NONE[@]}" -- sh -c 'echo /proc/[0-9]*')" = /proc/1 ]
 	[ "$(host pasta "${NONE[@]}" -- sysctl -n net.ipv4.ping_group_range)" = \
 	  $'0\t0' ]
