@@ -9,6 +9,7 @@
 load lib
 
 FAR4=10.77.1.2 FAR6=fd77:1::2
+declare -gA PREFIX=([4]=24 [6]=64)
 declare -gA FAR=([4]=$FAR4 [6]=$FAR6) ANY=([4]=0.0.0.0 [6]=::)
 SIZES='0 1 1472 1473 9000 65507'
 
@@ -56,6 +57,7 @@ teardown() {
 	host_root ip route flush cache
 	host_root ip -6 route flush cache
 	obstacles del 2>/dev/null || :
+	host_root nft delete table inet barrier 2>/dev/null || :
 	default_ttl
 	default_routes
 	tracked_kill
@@ -132,6 +134,38 @@ on_every_path() {	# VERB [ARGUMENT]...
 	on_every_path ask $SIZES
 }
 
+# A virtual machine whose network card, of MTU 1500, is eth0 of the guest
+# namespace.
+vm_start() {	# OPTION...
+	local socket=$BED/tmp/udp.socket
+
+	host passt -q -P "$socket.pid" -s "$socket" -t none "$@" 3>&-
+	DAEMON=$(cat "$socket.pid")
+	track "$DAEMON"
+	start guest_root "$BATS_TEST_DIRNAME/tapbridge" eth0 "$socket"
+	eventually guest ip link show eth0
+	guest ip link set eth0 up
+	for family in 4 6; do
+		guest ip addr replace "${HOST[$family]}/${PREFIX[$family]}" \
+			dev eth0
+		guest ip -$family route replace default \
+			via "${GATEWAY[$family]}"
+	done
+	eventually no_tentative
+}
+
+@test "so they do over the socket of a virtual machine: in fragments" {
+	vm_start -u 5000
+	for family in 4 6; do
+		echoes $family
+		for path in tap_out tap_in; do
+			# shellcheck disable=SC2086
+			over $path $family ask $SIZES
+		done
+		peers_kill
+	done
+}
+
 @test "the first datagrams of 50 peers are not lost, and stay in order" {
 	pasta_start -u 5000 -U 5001
 	on_every_path ask 1	# neighbours are known: see below
@@ -188,6 +222,10 @@ obstacles() {	# VERB
 	done
 	[ "$(guest udp_peer error "${FORBIDDEN[4]}" 5000)" = EHOSTUNREACH ]
 	[ "$(guest udp_peer error "${FORBIDDEN[6]}" 5000)" = EACCES ]
+	host_root nft 'table inet barrier { chain out {
+		type filter hook output priority 0; udp dport 5055 drop; }; }'
+	[ "$(guest udp_peer error "${REMOTE[4]}" 5055)" = EHOSTUNREACH ]
+	[ "$(guest udp_peer error "${REMOTE[6]}" 5055)" = EACCES ]
 	host_root ip route del default
 	host_root ip -6 route del default
 	[ "$(guest udp_peer error 192.0.2.1 5000)" = ENETUNREACH ]
