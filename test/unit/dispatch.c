@@ -183,6 +183,23 @@ TEST(neighbours_of_one_connection_go_together_and_nobody_overtakes)
 	}
 }
 
+TEST(datagrams_share_a_call_only_with_those_of_the_same_marks)
+{
+	EACH_FAM(fam) {
+		start();
+		for (unsigned i = 0; i < 6; i++) {
+			add_udp(fam, 9);
+			batch[i].ttl = i < 2 ? 1 : 2;
+			batch[i].tos = i < 5 ? 0 : 1;
+		}
+		run();
+		EQ(call_cnt, 3);
+		EQ(calls[0].n, 2);
+		EQ(calls[1].n, 3);
+		EQ(calls[2].n, 1);
+	}
+}
+
 TEST(families_are_never_mixed)
 {
 	start();
