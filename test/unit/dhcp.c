@@ -632,6 +632,7 @@ TEST(what_does_not_fit_into_576_bytes_is_left_out_but_nothing_vital)
 {
 	start();
 	much_to_tell();
+	long_name(conf_writable.hostname, 30, 'h');
 	make_type(DISCOVER);
 	add(55, CODES(81, 119, 12));
 	receive();
