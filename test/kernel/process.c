@@ -64,6 +64,126 @@ TEST(pdeathsig_arrives_when_the_parent_has_ended)
 	close(fd[0]);
 }
 
+/* Like us: blocked, SIGTERM is heard from outside; 1: it came. The signal of
+ * its parent's death kills what nothing else but SIGKILL could. */
+static int first_of_namespace(int ready)
+{
+	struct signalfd_siginfo si;
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	OK(getpid() == 1);
+	kill(getpid(), SIGUSR1);	/* no handler: not for the first one */
+	OK(write(ready, "r", 1) == 1);
+	if (read(fd, &si, sizeof(si)) == sizeof(si))
+		OK(write(ready, "t", 1) == 1);
+	pause();
+	return 0;
+}
+
+static void parent_of_first(int number, int ready, int go)
+{
+	pid_t first;
+	char c;
+
+	if (unshare(CLONE_NEWUSER | CLONE_NEWPID))
+		_exit(77);
+	first = fork();
+	if (!first)
+		_exit(first_of_namespace(ready));
+	OK(write(number, &first, sizeof(first)) == sizeof(first));
+	OK(read(go, &c, 1) == 1);
+	_exit(0);
+}
+
+static char letter(int fd)
+{
+	char c = 0;
+
+	return wait_for(fd, POLLIN, 5000) & POLLIN && read(fd, &c, 1) == 1 ?
+	       c : 0;
+}
+
+TEST(the_first_of_a_pid_namespace_hears_sigterm_and_dies_with_its_parent)
+{
+	int number[2], ready[2], go[2], status;
+	pid_t parent, first = 0;
+
+	OK(!pipe(number) && !pipe(ready) && !pipe(go));
+	OK(!prctl(PR_SET_CHILD_SUBREAPER, 1));
+	parent = fork();
+	if (!parent)
+		parent_of_first(number[1], ready[1], go[0]);
+	close(number[1]);
+	if (read(number[0], &first, sizeof(first)) != sizeof(first)) {
+		EQ(waitpid(parent, &status, 0), parent);
+		SKIP("no user or PID namespaces");
+	}
+	EQ(letter(ready[0]), 'r');
+	OK(first > 1 && !kill(first, SIGTERM));
+	EQ(letter(ready[0]), 't');
+	EQ(waitpid(first, &status, WNOHANG), -1);	/* not ours yet */
+	OK(write(go[1], "g", 1) == 1);
+	EQ(waitpid(parent, &status, 0), parent);
+	EQ(waitpid(first, &status, 0), first);
+	OK(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	close(number[0]);
+	for (unsigned i = 0; i < 2; i++) {
+		close(ready[i]);
+		close(go[i]);
+	}
+}
+
+/* In a session of its own, with a terminal. */
+static int group_that_is_gone(void)
+{
+	int pty = posix_openpt(O_RDWR | O_NOCTTY), tty;
+	pid_t pid, ours = getpgrp();
+
+	if (pty < 0 || grantpt(pty) || unlockpt(pty))
+		return 77;
+	tty = open(ptsname(pty), O_RDWR);
+	signal(SIGTTOU, SIG_IGN);
+	pid = fork();
+	if (!pid) {
+		setpgid(0, 0);
+		tcsetpgrp(tty, getpid());
+		pause();
+	}
+	while (tcgetpgrp(tty) == ours)
+		usleep(1000);
+	if (tcsetpgrp(tty, pid))	/* as it is */
+		return 1;
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	if (tcgetpgrp(tty) != pid)
+		return 2;
+	if (!tcsetpgrp(tty, pid) || errno != ESRCH)
+		return 3;
+	return tcsetpgrp(tty, ours) ? 4 : 0;
+}
+
+TEST(a_foreground_group_that_is_gone_cannot_be_made_that_again)
+{
+	int status;
+	pid_t pid = fork();
+
+	if (!pid) {
+		setsid();
+		_exit(group_that_is_gone());
+	}
+	EQ(waitpid(pid, &status, 0), pid);
+	if (WEXITSTATUS(status) == 77)
+		SKIP("no pseudoterminals");
+	EQ(status, 0);
+}
+
 /* In the child it reads the child's own signals; the set still means the
  * process that put it there. */
 TEST(a_signalfd_in_an_epoll_set_reports_the_signals_of_who_added_it)

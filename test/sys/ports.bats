@@ -169,6 +169,41 @@ rejected() {	# WORDS OPTION...
 	eventually not_listening guest 5071
 }
 
+# Who listens says when it began, by a clock all namespaces share.
+LISTEN='import socket, sys, time
+s = socket.create_server(("::", int(sys.argv[1])), family=socket.AF_INET6)
+open(sys.argv[2] + ".new", "w").write(str(time.monotonic()))
+import os; os.rename(sys.argv[2] + ".new", sys.argv[2])
+time.sleep(60)'
+CONNECT='import socket, sys, time
+while True:
+    try:
+        socket.create_connection(("127.0.0.1", int(sys.argv[1]))).close()
+        break
+    except OSError:
+        time.sleep(0.005)
+took = time.monotonic() - float(open(sys.argv[2]).read())
+print(f"{took:.3f} s")
+sys.exit(took > 1.1)'
+
+# The next scan comes within a second, and takes its time.
+@test "a service is forwarded within 1.1 s of its listen(), both ways" {
+	local n=0 from to
+
+	pasta_start -t auto -T auto
+	for _ in 1 2 3; do
+		for from in host guest; do
+			[ $from = host ] && to=guest || to=host
+			n=$((n + 1))
+			start $to python3 -c "$LISTEN" $((5080 + n)) \
+				"$BED/tmp/listens.$n"
+			eventually test -e "$BED/tmp/listens.$n"
+			at $from python3 -c "$CONNECT" $((5080 + n)) \
+				"$BED/tmp/listens.$n"
+		done
+	done
+}
+
 @test "-t auto forwards none of our own listeners back" {
 	pasta_start -t auto -T 5080
 	serve guest :: 5081
