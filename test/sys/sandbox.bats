@@ -221,14 +221,17 @@ closed_but_bounds() {
 # Its filter would let it see nothing of what it looks at: the others are there.
 @test "it runs under valgrind, at debug level" {
 	command -v valgrind || skip "no valgrind"
-	start host valgrind -q --error-exitcode=9 --log-file="$BED/tmp/vg.log" \
+	# shellcheck disable=SC2016
+	start host sh -c '"$@"; echo $? >"$0"' "$BED/tmp/vg.status" valgrind -q \
+		--error-exitcode=9 --log-file="$BED/tmp/vg.log" \
 		"$(command -v passt)" -f -d -P "$BED/tmp/vg.pid" \
 		-s "$BED/tmp/vg.sock" 2>"$BED/tmp/vg.err"
 	eventually [ -s "$BED/tmp/vg.pid" ]
 	eventually grep 'Sandbox: closed' "$BED/tmp/vg.err"
 	kill -TERM "$(cat "$BED/tmp/vg.pid")"
-	wait "$STARTED"
+	eventually test -s "$BED/tmp/vg.status"
 	cat "$BED/tmp/vg.log"
+	[ "$(cat "$BED/tmp/vg.status")" = 0 ]
 	not grep -E 'Invalid|uninitialised' "$BED/tmp/vg.log"
 }
 

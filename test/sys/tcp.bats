@@ -447,3 +447,34 @@ for i in range(3):
 		rm -rf "$BED/home/tree"
 	done
 }
+
+# Who calls then is not refused, but served as soon as there is a descriptor.
+@test "out of descriptors what stands goes on, others wait, nothing spins" {
+	local rr waits=() before after
+
+	pasta_start -t 5010
+	serve remote :: 5000
+	serve guest :: 5010
+	start guest load rr -n 1 -t 3 "${REMOTE[4]}" 5000 >"$BED/tmp/rr"
+	rr=$STARTED
+	eventually eval '[ "$(remote_root ss -Htn | grep -c ESTAB)" = 1 ]'
+	host prlimit --pid "$DAEMON" --nofile=1:
+
+	start host load crr -c 1 "${LOOPBACK[4]}" 5010 >"$BED/tmp/in"
+	waits+=("$STARTED")
+	start guest load crr -c 1 "${REMOTE[4]}" 5000 >"$BED/tmp/out"
+	waits+=("$STARTED")
+	eventually gone "$rr"
+	cat "$BED/tmp/rr"
+	grep -E 'ops=[1-9]' "$BED/tmp/rr"
+	before=$(awk '{ print $14 + $15 }' "/proc/$DAEMON/stat")
+	sleep 1
+	after=$(awk '{ print $14 + $15 }' "/proc/$DAEMON/stat")
+	echo "$before $after"
+	[ $((after - before)) -lt 20 ]
+	kill -0 "${waits[@]}"
+
+	host prlimit --pid "$DAEMON" --nofile=1024:
+	eventually grep ops=1 "$BED/tmp/in"
+	eventually grep ops=1 "$BED/tmp/out"
+}
