@@ -96,9 +96,9 @@ static int make_link(void)
 
 static int run_program(void)
 {
-	char *argv[] = { "true", NULL };
+	char *argv[] = { "sh", "-c", "exit 10", NULL };	/* WORKED */
 
-	return result(execve("/bin/true", argv, NULL));
+	return result(execve("/bin/sh", argv, NULL));
 }
 
 static int make_process(void)
@@ -256,8 +256,8 @@ static const struct attempt {
 	{ "become dumpable",	    become_dumpable, FILTER },
 };
 
-/* How an attempt ends. */
-enum outcome { WORKED, FAILED_, ENDED, ABSENT, BROKEN };
+/* How an attempt ends, and no other program, or die(). */
+enum outcome { WORKED = 10, FAILED_, ENDED, ABSENT, BROKEN };
 
 static const char *const outcome_words[] = {
 	[WORKED] = "works", [FAILED_] = "fails", [ENDED] = "ends it",
@@ -309,6 +309,34 @@ static void as_user(void)
 		sandbox_take(SANDBOX_FILES, &req);
 	sandbox_take(SANDBOX_FINAL, &req);
 	sandbox_take(SANDBOX_RUNNING, &req);
+}
+
+/* The same, with all that it may write. */
+static void as_user_with_files(void)
+{
+	req.log_file = "log";
+	req.pcap = "pcap";
+	as_user();
+}
+
+/* pasta, in a user namespace: netns.c makes it, or joins one. */
+static void as_pasta(void)
+{
+	req.mode = MODE_PASTA;
+	become_user();
+	sandbox_take(SANDBOX_IDENTITY, &req);
+	if (unshare(CLONE_NEWUSER))
+		_exit(BROKEN);
+	sandbox_take(SANDBOX_NAMESPACE, &req);
+	sandbox_take(SANDBOX_FILES, &req);
+	sandbox_take(SANDBOX_FINAL, &req);
+	sandbox_take(SANDBOX_RUNNING, &req);
+}
+
+static void as_pasta_attached(void)
+{
+	req.pid = 4711;
+	as_pasta();
 }
 
 /* pasta with --netns and --runas, started by root: no user namespace. */
@@ -377,7 +405,8 @@ static enum outcome try(void (*enter)(void), const struct attempt *a)
 	if ((WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS) ||
 	    (WIFEXITED(status) && WEXITSTATUS(status) == 128 + SIGSYS))
 		return ENDED;
-	if (!WIFEXITED(status) || WEXITSTATUS(status) > ABSENT)
+	if (!WIFEXITED(status) || WEXITSTATUS(status) < WORKED ||
+	    WEXITSTATUS(status) > ABSENT)
 		return BROKEN;
 	return WEXITSTATUS(status);
 }
@@ -481,6 +510,19 @@ TEST(with_everything_in_place_each_attempt_ends_the_daemon)
 		SKIP("this build allows a tool's system calls");
 	level("user, all", as_user,
 	      FILTER | ROOT | USERNS | landlock_bars() | ALWAYS);
+}
+
+/* With each list of system calls that there is. */
+TEST(in_every_mode_each_attempt_ends_the_daemon)
+{
+	const unsigned bars = ROOT | USERNS | landlock_bars() | ALWAYS;
+
+	if (for_tools() || !works(make_userns))
+		SKIP("a tool's build, or no user namespaces");
+	level("user, files", as_user_with_files, bars | FILTER);
+	level("pasta, command", as_pasta, bars | FILTER);
+	level("pasta, attached", as_pasta_attached, bars | FILTER);
+	level("pasta, no filter", as_pasta, bars);
 }
 
 TEST(the_filter_alone_bars_everything)
