@@ -202,6 +202,42 @@ fails_saying() {	# TEXT CMD...
 	works deny EACCES socket:1=2050,2=1 socket:1=526338,2=1 socket:1=2 --
 }
 
+# One step at a time: what is said is missing, in every mode in the background,
+# and that the network works without.
+@test "each step of the sandbox that is denied is done without, and said" {
+	local bit name deny
+
+	guest_new
+	for bit in 0x20000000/PID 0x8000000/IPC 0x4000000/UTS; do
+		name="${bit#*/} namespace"
+		deny=(deny EPERM "unshare:0&${bit%/*}" --)
+		works "${deny[@]}"
+		says_missing "$name (Operation not permitted)" "${deny[@]}"
+	done
+	says_missing "empty root filesystem (Operation not permitted)" \
+		deny EPERM 'unshare:0&0x20000' --
+	says_missing "empty root filesystem (Permission denied)" \
+		deny EACCES pivot_root --
+	says_missing "Landlock (Operation not supported)" \
+		deny EOPNOTSUPP landlock_create_ruleset --
+	works deny EOPNOTSUPP landlock_create_ruleset --
+}
+
+says_missing() {	# WHAT CMD...
+	local pidfile=$BED/tmp/surroundings.pid
+
+	from "${@:2}" pasta "${NONE[@]}" --config-net -P "$pidfile" "$GUEST" \
+		>"$BED/tmp/said" 2>&1 3>&-
+	DAEMON=$(cat "$pidfile")
+	track "$DAEMON"
+	grep -F "Sandbox: closed, but without: $1" "$BED/tmp/said" ||
+		{ echo "$*:"; cat "$BED/tmp/said"; return 1; }
+	[ "$(awk '$1 == "Seccomp:" { print $2 }' "/proc/$DAEMON/status")" = 2 ]
+	kill "$DAEMON"
+	eventually gone "$DAEMON"
+	rm -f "$pidfile"
+}
+
 @test "what cannot be done without is named" {
 	local pasta=(pasta -q "${NONE[@]}")
 
