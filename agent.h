@@ -16,7 +16,7 @@
 #define AGENT_BATCH	16	/* sockets of one answer, at most */
 
 /* --- daemon's half --- */
-void agent_attach(int fd);	/* our end; registered with the loop by the caller */
+void agent_attach(int fd);	/* our end; the loop is told of it by the caller */
 bool agent_there(void);
 /* Until it serves, which is after it has given up all it was born with. Fills a
  * pool, to ask something. 0, or -errno. */

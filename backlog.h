@@ -33,6 +33,6 @@ void backlog_clear(struct backlog *b);
 /* How many more bytes this queue can be sure to hold. Others' promises may
  * eat into it only when the slab is nearly used up. */
 uint32_t backlog_room(const struct backlog *b);
-void backlog_expire(uint32_t timer_id);	/* TIMER_BACKLOG: unused memory goes back */
+void backlog_expire(uint32_t timer_id);	/* TIMER_BACKLOG: memory goes back */
 
 #endif

@@ -33,7 +33,7 @@ void listen_want_only(enum listen_dir dir, enum listen_proto p,
 /* --- listen_row.c: the sockets --- */
 
 enum row_state {
-	ROW_IDLE,		/* to be opened, or freed, before the caller returns */
+	ROW_IDLE,		/* opened, or freed, before the caller returns */
 	ROW_OPEN,
 	ROW_MUTED,
 	ROW_WAITING,

@@ -32,7 +32,7 @@ struct sock_req {
 	uint8_t kind;
 	uint8_t fam;		/* enum fam */
 	bool dual;		/* IPv6 wildcard that takes IPv4 too */
-	bool bind;		/* bind to addr:port, which may be wildcard and 0 */
+	bool bind;		/* to addr:port, which may be any and 0 */
 	bool freebind;
 	bool share;		/* datagram listener: a socket that allows it
 				 * may have the port already */

@@ -6,7 +6,8 @@
  * the guest has acknowledged it, in bulk, by a read that copies nothing
  * (MSG_TRUNC). SO_PEEK_OFF keeps the kernel's reading position at
  * to_guest.next once that is not the head of the queue; where it is missing,
- * bytes already sent are read into a waste buffer first. Sending again is moving next back.
+ * bytes already sent are read into a waste buffer first. Sending again is moving
+ * next back.
  *
  * Where the link cuts super-frames, one frame carries up to 64 KiB of segments
  * of the guest's MSS; where not, each frame is a segment.

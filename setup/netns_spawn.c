@@ -8,9 +8,9 @@
  * a pipe until the daemon says that the network is there.
  *
  * From our caller it has what any command has: terminal (terminal.c), session
- * and process group, working directory, environment, signal dispositions and mask; no
- * descriptor but stdio. Failing to prepare is worth a warning, not more: many
- * commands need none of it.
+ * and process group, working directory, environment, signal dispositions and
+ * mask; no descriptor but stdio. Failing to prepare is worth a warning, not
+ * more: many commands need none of it.
  */
 #include "setup/setup.h"
 

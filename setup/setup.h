@@ -88,7 +88,8 @@ struct request {
 	struct mac mac;		bool has_mac;
 	unsigned mtu;		bool has_mtu;
 	bool dns_none, search_none, has_search;
-	char search[CONF_SEARCH_MAX][CONF_NAME_MAX + 1]; unsigned search_cnt;
+	char search[CONF_SEARCH_MAX][CONF_NAME_MAX + 1];
+	unsigned search_cnt;
 	const char *hostname, *fqdn;
 	bool dhcp_dns, dhcp_search;	/* effective, defaults by mode */
 	bool no_map_gw, map_loopback_none, map_guest_none, freebind;
@@ -129,7 +130,8 @@ struct host_net {
 struct host {
 	struct host_net net[FAM_COUNT];
 	struct addr ll;		/* template's IPv6 link-local */
-	struct addr nameserver[16]; unsigned nameserver_cnt;	/* in file order */
+	struct addr nameserver[16];	/* in the file's order */
+	unsigned nameserver_cnt;
 	char search[CONF_SEARCH_MAX][CONF_NAME_MAX + 1]; unsigned search_cnt;
 	uint16_t ephemeral_first, ephemeral_last;
 	unsigned syn_retries, syn_linear_timeouts, rto_max_ms;
@@ -182,7 +184,7 @@ struct netns {			/* result of entering or making namespaces */
 	int diag_fd;		/* sock_diag socket of the namespace */
 	int agent_fd;		/* see agent.h */
 	pid_t agent;		/* child to reap */
-	pid_t child;		/* spawned command, 0: none; waits at the barrier */
+	pid_t child;		/* the command, at the barrier; 0: none */
 	int barrier_fd;		/* write a byte: the command is executed */
 	int watch_fd;		/* becomes readable when the namespace may be
 				 * gone; -1: none */
@@ -234,8 +236,8 @@ void leftover_remove(void);
 
 /* --- acting: process.c, how our caller sees us --- */
 
-/* Before anything is opened: descriptors 0 to 2 exist, as many more as allowed can, and
- * SIGTERM and SIGQUIT wait for the loop. */
+/* Before anything is opened: descriptors 0 to 2 exist, as many more as allowed
+ * can, and SIGTERM and SIGQUIT wait for the loop. */
 void process_init(void);
 /* In the foreground: the death signal our caller asked for (prctl(2),
  * PR_SET_PDEATHSIG) applies again. A change of credentials has undone it, so
