@@ -36,6 +36,8 @@ static const struct loop_hooks loop = {
 	.handler = { [EV_LINK] = link_handle }, .expire = expire,
 };
 
+#define LEN_MAX	(14 + 40 + 65535)	/* Ethernet, IPv6, and what that tells */
+
 /* True: up to the end of the input, no length was wrong. */
 static bool naive(const uint8_t *data, size_t size)
 {
@@ -44,7 +46,7 @@ static bool naive(const uint8_t *data, size_t size)
 		struct iovec iov;
 		struct packet p;
 
-		if (len < 14 || len > 65535)
+		if (len < 14 || len > LEN_MAX)
 			return false;
 		if (len > size - 4)
 			return true;
