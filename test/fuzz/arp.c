@@ -6,7 +6,6 @@
  * There is at most one answer: from the address that was asked for, to whoever
  * asked, and never about one of the guest's own.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf.h"
@@ -30,12 +29,6 @@ struct mac neigh_mac(const struct addr *shown)
 {
 	(void)shown;
 	return conf.our_mac;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
 }
 
 static void configure(void)

@@ -7,7 +7,6 @@
  * says, it is made of whole options, has what makes it one, and repeats none
  * except where a long value goes on.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf.h"
@@ -23,12 +22,6 @@
 void fwd_guest_seen(const struct addr *src)
 {
 	(void)src;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
 }
 
 static void configure(uint8_t how)

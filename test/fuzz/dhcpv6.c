@@ -7,7 +7,6 @@
  * could not be guessed. There is at most one answer, which fits any link, is
  * made of whole options, none twice, and has what makes it one.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf.h"
@@ -23,12 +22,6 @@
 void fwd_guest_seen(const struct addr *src)
 {
 	(void)src;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
 }
 
 static struct addr client = { .b = { 0xfe, 0x80, [15] = 2 } };

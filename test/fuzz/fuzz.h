@@ -3,10 +3,18 @@
 #ifndef FUZZ_H
 #define FUZZ_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static inline void check(bool ok)
+{
+	if (!ok)
+		abort();
+}
 
 #define FUZZ(data, size)						\
 	static void fuzz_one(const uint8_t *data, size_t size);		\

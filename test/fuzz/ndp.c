@@ -6,7 +6,6 @@
  * There is at most one answer, of the kind that belongs to the question, with
  * whole options that fill it to the end.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "conf.h"
@@ -30,12 +29,6 @@ struct mac neigh_mac(const struct addr *shown)
 {
 	(void)shown;
 	return conf.our_mac;
-}
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
 }
 
 static void configure(void)

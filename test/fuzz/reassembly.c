@@ -9,7 +9,6 @@
  * goes where is known: so whatever comes out whole must consist of the right ones, end
  * where a last fragment had ended, and never be a fragment.
  */
-#include <stdlib.h>
 #include <string.h>
 
 #include "icmp.h"
@@ -28,12 +27,6 @@ static struct raw r;
 static bool ends[FAM_COUNT][IDS][65536];
 static bool *end_set[4096];	/* to be cleared before the next input */
 static unsigned end_cnt;
-
-static void check(bool ok)
-{
-	if (!ok)
-		abort();
-}
 
 static void end_note(bool *end)
 {
