@@ -9,27 +9,13 @@
 #include <string.h>
 
 #include "conf.h"
-#include "fwd.h"
 #include "log.h"
-#include "neigh.h"
 #include "services/services.h"
 #include "test/fuzz/fuzz.h"
 #include "test/unit/memlink.h"
+#include "test/unit/neighbour.h"
 
 #define ICMP	54
-
-static struct fwd_env env;
-
-const struct fwd_env *fwd_env(void)
-{
-	return &env;
-}
-
-struct mac neigh_mac(const struct addr *shown)
-{
-	(void)shown;
-	return conf.our_mac;
-}
 
 static void configure(void)
 {
